@@ -1,0 +1,1 @@
+"""One file a source of measurements; `schoolpulse_agent.probes.registry` names them."""

@@ -1,0 +1,1 @@
+"""MQTT brokers that can be started from here, for the first run and for tests."""

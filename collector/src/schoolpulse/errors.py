@@ -1,0 +1,104 @@
+"""What can go wrong, drawn as one tree. Every error carries a hint for the operator.
+
+SchoolPulseError
+├── UsageError              the caller asked for something that cannot be
+│   ├── ConfigError         a configuration with all of its mistakes
+│   └── ImportRefused       a registry file with all of its mistakes
+├── Rejected                one input that goes to quarantine, with its reason
+├── JournalFull             the disk or the limit says stop: nothing is acknowledged
+├── SinkUnavailable         a sink cannot take more now; try the same again later
+│   └── StoreUnavailable    ... because its database is away or says so
+├── BrokerUnavailable       no broker could be started or reached
+└── EndpointRefused         a webhook target that policy forbids
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SchoolPulseError(Exception):
+    """Anything this project raises on purpose.
+
+    Args:
+        message: what is wrong, one sentence, no secret and no payload in it.
+        hint: what the operator can do about it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in something a person wrote: where it stands, what it is, what to do."""
+
+    where: str
+    message: str
+    hint: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line is not None else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.where}: {self.message}{hint}"
+
+
+class UsageError(SchoolPulseError):
+    """The caller asked for something that cannot be; exit status 2."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = (), *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+
+class ConfigError(UsageError):
+    """A configuration is refused, with all of its mistakes at once."""
+
+
+class ImportRefused(UsageError):
+    """A registry file is refused whole, with all of its mistakes at once."""
+
+
+class Rejected(SchoolPulseError):
+    """One input that goes to quarantine.
+
+    Args:
+        reason: a word that never changes (``bad_json``, ``time_in_future``); it names the counter.
+        detail: which part of the input, without its content.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class JournalFull(SchoolPulseError):
+    """The journal can take nothing more: no message is acknowledged until it can."""
+
+
+class SinkUnavailable(SchoolPulseError):
+    """A sink cannot take these messages now. They stay in the journal and come again.
+
+    Args:
+        retry_after_s: the sink's own word on when, or None for the caller's back-off.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class StoreUnavailable(SinkUnavailable):
+    """The point store's database is away, overloaded or refuses us; nothing was lost."""
+
+
+class BrokerUnavailable(SchoolPulseError):
+    """No MQTT broker could be started or reached."""
+
+
+class EndpointRefused(SchoolPulseError):
+    """A webhook target that the operator's policy forbids (scheme, port, private address)."""

@@ -1,0 +1,1 @@
+"""Outages decided: evidence in, incidents out. The engine is pure; no I/O in here but for the repository."""

@@ -1,0 +1,1 @@
+"""From an incident to somebody who hears of it: outbox, signing, channels."""

@@ -1,0 +1,1 @@
+"""One file a way to deliver; `schoolpulse.notify.channels.registry` names them."""

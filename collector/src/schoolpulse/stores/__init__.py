@@ -1,0 +1,1 @@
+"""Point stores: one file each, and the table that names them."""

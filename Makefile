@@ -32,9 +32,9 @@ bench: $(VENV)/dev.done ## benchmarks, a JSON line a figure; ARGS="ingest" runs 
 lock: $(VENV)/dev.done ## pin every dependency anew, with hashes
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-		--upgrade pyproject.toml requirements/build.in -o requirements/run.lock
+		--upgrade --extra embedded pyproject.toml requirements/build.in -o requirements/run.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-		--upgrade --extra dev pyproject.toml requirements/build.in -c requirements/run.lock -o requirements/dev.lock
+		--upgrade --extra embedded --extra dev pyproject.toml requirements/build.in -c requirements/run.lock -o requirements/dev.lock
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

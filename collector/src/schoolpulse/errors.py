@@ -5,6 +5,7 @@ SchoolPulseError
 │   ├── ConfigError         a configuration with all of its mistakes
 │   └── ImportRefused       a registry file with all of its mistakes
 ├── Rejected                one input that goes to quarantine, with its reason
+│   └── RejectedBatch       ... a batch that still says which it is, so that it can be confirmed
 ├── JournalFull             the disk or the limit says stop: nothing is acknowledged
 ├── SinkUnavailable         a sink cannot take more now; try the same again later
 │   └── StoreUnavailable    ... because its database is away or says so
@@ -74,6 +75,23 @@ class Rejected(SchoolPulseError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+class RejectedBatch(Rejected):
+    """A telemetry batch that goes to quarantine but still says which of its stream it is.
+
+    It is confirmed like any other, or its agent would send it for ever.
+
+    Args:
+        rejected: why it is refused.
+        stream: the stream that it names.
+        seq: its number in that stream.
+    """
+
+    def __init__(self, rejected: Rejected, stream: str, seq: int) -> None:
+        super().__init__(rejected.reason, rejected.detail)
+        self.stream = stream
+        self.seq = seq
 
 
 class JournalFull(SchoolPulseError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from schoolpulse_agent import wire
 
@@ -18,9 +18,15 @@ Text = Annotated[str, Field(max_length=wire.MAX_STRING_CHARS)]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 TimeMs = Annotated[int, Field(ge=0, le=2**53)]
 Seq = Annotated[int, Field(ge=1, le=wire.MAX_SEQ)]
+Version = Annotated[int, Field(ge=1, le=1, json_schema_extra={"const": 1})]
+"""A bounded int and no Literal, which would take ``true`` and ``1.0`` for 1."""
 TagValue = Text | None
-FieldValue = float | int | bool | Text | None
-Row = tuple[TimeMs, list[TagValue], list[FieldValue]]
+FieldValue = float | Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | bool | Text | None
+"""A whole number that 64 bits do not hold is kept as a float."""
+# FailFast throughout: the first mistake refuses a batch, and a hostile one must not cost an error a value.
+Row = Annotated[
+    tuple[TimeMs, Annotated[list[TagValue], FailFast()], Annotated[list[FieldValue], FailFast()]], FailFast()
+]
 
 
 class _Message(BaseModel):
@@ -32,22 +38,22 @@ class Block(_Message):
     """Rows of one measurement that share their tag and field keys, column names once."""
 
     m: Name
-    tags: list[Name] = Field(max_length=wire.MAX_COLUMNS)
-    fields: list[Name] = Field(min_length=1, max_length=wire.MAX_COLUMNS)
-    rows: list[Row] = Field(min_length=1, max_length=wire.MAX_ROWS)
+    tags: Annotated[list[Name], FailFast()] = Field(max_length=wire.MAX_COLUMNS)
+    fields: Annotated[list[Name], FailFast()] = Field(min_length=1, max_length=wire.MAX_COLUMNS)
+    rows: Annotated[list[Row], FailFast()] = Field(min_length=1, max_length=wire.MAX_ROWS)
 
 
 class Telemetry(_Message):
     """A batch: the `seq`-th of its `stream`. The collector stores each ``(stream, seq)`` once."""
 
-    v: Literal[1]
+    v: Version
     stream: Id
     seq: Seq
     boot: Id
     clock: Literal["synced", "unsynced", "repaired"]
     sent_at: TimeMs
     discarded_through: Annotated[int, Field(ge=0, le=wire.MAX_SEQ)] | None = None
-    blocks: list[Block] = Field(max_length=wire.MAX_BLOCKS)
+    blocks: Annotated[list[Block], FailFast()] = Field(max_length=wire.MAX_BLOCKS)
 
 
 class State(_Message):

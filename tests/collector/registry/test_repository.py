@@ -70,3 +70,13 @@ def test_areas_of_any_depth_share_their_upper_levels(engine: Engine) -> None:
         School(id=f"s{n}", name=f"Trường {n}", level="tieu_hoc", area=area) for n, area in enumerate(wards)
     )
     assert [school.area for school in registry.schools()] == wards
+
+
+def test_a_running_collector_takes_up_what_another_process_imported(engine: Engine) -> None:
+    running, other = Registry(engine), Registry(engine)
+    assert not running.refresh()
+    other.upsert([SCHOOL])
+    assert running.school_of("gw-01") is None
+    assert running.refresh()
+    assert running.school_of("gw-01") == SCHOOL
+    assert not running.refresh()

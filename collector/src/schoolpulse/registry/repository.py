@@ -14,6 +14,7 @@ from schoolpulse.registry.models import Line, School
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
+    version: int = 0
     schools: tuple[School, ...] = ()
     by_id: Mapping[str, School] = field(default_factory=dict)
     by_agent: Mapping[str, School] = field(default_factory=dict)
@@ -52,10 +53,24 @@ class Registry:
             with self._engine.begin() as connection:
                 for school in schools:
                     _save(connection, school)
+                _count_up(connection)
             self._snapshot = self._load()
+
+    def refresh(self) -> bool:
+        """Take up what another process changed; whether there was anything. Cheap when there was not."""
+        with self._engine.connect() as connection:
+            if connection.execute(select(tables.version.c.version)).scalar() in (
+                None,
+                self._snapshot.version,
+            ):
+                return False
+        with self._write:
+            self._snapshot = self._load()
+        return True
 
     def _load(self) -> _Snapshot:
         with self._engine.connect() as connection:
+            version = connection.execute(select(tables.version.c.version)).scalar() or 0
             areas = {row.id: row for row in connection.execute(select(tables.area))}
             agents = {row.school_id: row.id for row in connection.execute(select(tables.agent))}
             lines: dict[str, list[Line]] = {}
@@ -90,6 +105,7 @@ class Registry:
                 )
             )
         return _Snapshot(
+            version,
             tuple(schools),
             {school.id: school for school in schools},
             {school.agent_id: school for school in schools if school.agent_id},
@@ -126,6 +142,11 @@ def _save(connection: Connection, school: School) -> None:
     )
     if school.agent_id:
         connection.execute(insert(tables.agent).values(id=school.agent_id, school_id=school.id))
+
+
+def _count_up(connection: Connection) -> None:
+    if connection.execute(update(tables.version).values(version=tables.version.c.version + 1)).rowcount == 0:
+        connection.execute(insert(tables.version).values(id=1, version=1))
 
 
 def _area_id(connection: Connection, path: Sequence[str]) -> int | None:

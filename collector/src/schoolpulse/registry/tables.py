@@ -46,3 +46,11 @@ agent = Table(
     Column("id", String(64), primary_key=True),
     Column("school_id", ForeignKey("school.id", ondelete="CASCADE"), nullable=False, unique=True),
 )
+
+version = Table(
+    "registry_version",
+    metadata,
+    # One row, counted up with every change, so that a running collector notices another process's import.
+    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
+    Column("version", Integer, nullable=False),
+)

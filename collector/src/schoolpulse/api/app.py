@@ -1,0 +1,103 @@
+"""The web application: the API, the page, and what holds for every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from schoolpulse.api import events, health, incidents, kpi, problems, schools
+from schoolpulse.api.schemas import Problem
+from schoolpulse.api.services import Services
+from schoolpulse.web import routes
+
+API = "/api/v1"
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+async def anyone() -> None:
+    """The guard of a collector that listens on loopback only: whoever reaches it may read."""
+
+
+def create_app(services: Services, *, guard: Callable[..., Any] = anyone) -> FastAPI:
+    """The application over `services`.
+
+    Args:
+        services: what answers behind it.
+        guard: a FastAPI dependency that every route of the API depends on, and that raises `Refused`
+            where the caller may not read.
+
+    Before its server is asked to end, call ``services.live.close()``, which lets the viewers of
+    ``/api/v1/events`` go.
+    """
+    app = FastAPI(
+        title="SchoolPulse",
+        summary="Whether each school has broadband, now and on the record",
+        version=services.version,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    problems.install(app)
+    api = APIRouter(prefix=API, dependencies=[Depends(guard)])
+    for room in (schools, incidents, kpi, events):
+        api.include_router(room.router(services))
+    app.include_router(api)
+    app.include_router(health.router(services))
+    app.include_router(routes.router(lambda school_id: services.registry.school(school_id) is not None))
+    _describe_problems(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Headers)
+    return app
+
+
+class Headers:
+    """Gives every answer the security headers, and answers of the API no place in a cache."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the schema of problem documents, which no route returns as its own answer, into the OpenAPI."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault("Problem", Problem.model_json_schema())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

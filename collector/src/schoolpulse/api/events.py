@@ -1,0 +1,135 @@
+"""``/api/v1/events``: what changes, as server-sent events.
+
+``snapshot`` carries everything, ``change`` what changed since the event before, ``tick`` only the time,
+so that a page can tell silence from a dead connection. Event ids are ``epoch-revision``: a browser that
+comes back with its last one is told what it missed, or everything where that is too long ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from schoolpulse.api.kpi import KpiNow
+from schoolpulse.api.problems import ProblemDocument, Refused, not_found
+from schoolpulse.api.schemas import IncidentOut, SchoolOut
+from schoolpulse.api.services import Services
+from schoolpulse.live import Snapshot
+
+QUIET_TICKS = 5
+"""A ``tick`` is sent after so many rounds without a change."""
+_CACHED = 64
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter: nginx passes each event on
+
+
+class Feed:
+    """Turns revisions into events. Viewers who saw the same get the same bytes, encoded once."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._encoded: dict[tuple[int, int, str | None], tuple[int, bytes]] = {}
+
+    def since(self, epoch: str, revision: int, school: str | None) -> tuple[int, bytes | None]:
+        """What came after `revision`, and where that leads; no bytes where nothing concerns `school`."""
+        live = self._services.live
+        current = live.revision()
+        if epoch == live.epoch and current == revision:
+            return revision, None
+        key = (revision if epoch == live.epoch else -1, current, school)
+        cached = self._encoded.get(key)
+        if cached is None:
+            snapshot = live.changes_since(epoch, revision)
+            if snapshot is None:
+                return revision, None
+            if len(self._encoded) >= _CACHED:
+                self._encoded.clear()
+            cached = self._encoded[key] = (snapshot.revision, self._encode(snapshot, school))
+        return cached[0], cached[1] or None
+
+    def tick(self) -> bytes:
+        """An event that only says that we are here."""
+        live = self._services.live
+        return _event("tick", {"at_ms": self._services.clock.now_ms(), "heard_ms": live.heard_ms})
+
+    def _encode(self, snapshot: Snapshot, school: str | None) -> bytes:
+        schools = [item for item in snapshot.schools if school is None or item.school.id == school]
+        incidents = [item for item in snapshot.incidents if school is None or item.school == school]
+        if not snapshot.complete and not schools and not incidents:
+            return b""
+        data = {
+            "at_ms": snapshot.at_ms,
+            "heard_ms": snapshot.heard_ms,
+            "kpi": KpiNow.of(snapshot.counts).model_dump(mode="json"),
+            "schools": [SchoolOut.of(item.school, item).model_dump(mode="json") for item in schools],
+            "incidents": [IncidentOut.of(item).model_dump(mode="json") for item in incidents],
+        }
+        name = "snapshot" if snapshot.complete else "change"
+        return _event(name, data, f"{snapshot.epoch}-{snapshot.revision}")
+
+
+def router(services: Services) -> APIRouter:
+    """The route over `services`."""
+    routes = APIRouter(tags=["events"])
+    feed = Feed(services)
+    viewers = 0
+
+    async def stream(epoch: str, revision: int, school: str | None) -> AsyncIterator[bytes]:
+        nonlocal viewers
+        viewers += 1
+        try:
+            yield b"retry: 2000\n\n"
+            quiet = 0
+            while not services.live.closed:
+                revision, event = feed.since(epoch, revision, school)
+                epoch = services.live.epoch
+                quiet = 0 if event else quiet + 1
+                if event or quiet >= QUIET_TICKS:
+                    yield event or feed.tick()
+                    quiet = 0
+                # Everybody wakes at the same moments, so that one encoding serves all.
+                now_s = asyncio.get_running_loop().time()
+                await asyncio.sleep(services.tick_s - now_s % services.tick_s)
+        finally:
+            viewers -= 1
+
+    @routes.get(
+        "/events",
+        response_class=StreamingResponse,
+        responses={
+            200: {
+                "description": "`snapshot`, `change` and `tick` events, until the viewer goes",
+                "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            },
+            **ProblemDocument.responses(404, 503),
+        },
+    )
+    async def events(
+        school: Annotated[str | None, Query(max_length=128, description="Only this school")] = None,
+        last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+    ) -> StreamingResponse:
+        """Everything first, then what changes, at most once a second."""
+        if school is not None and services.registry.school(school) is None:
+            raise not_found("school")
+        if viewers >= services.max_viewers:
+            raise Refused(503, "As many viewers as allowed are watching.", headers={"Retry-After": "30"})
+        epoch, _, revision = (last_event_id or "").partition("-")
+        seen = int(revision) if revision.isascii() and revision.isdigit() else 0
+        return StreamingResponse(
+            stream(epoch, seen, school), media_type="text/event-stream", headers=_HEADERS
+        )
+
+    return routes
+
+
+def _event(name: str, data: dict[str, Any], event_id: str | None = None) -> bytes:
+    head = f"id: {event_id}\n" if event_id else ""
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"{head}event: {name}\ndata: {body}\n\n".encode()
+
+
+_EXAMPLE = 'id: 5f0c9a12-381\nevent: change\ndata: {"at_ms":1772409600000,"schools":[],"incidents":[]}\n\n'

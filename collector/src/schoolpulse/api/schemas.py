@@ -1,0 +1,208 @@
+"""What the API answers with. Times are milliseconds since 1970, UTC; names carry their units."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schoolpulse.incidents.model import Cause, Change, Incident, IncidentKind, SchoolStatus, Scope, Transition
+from schoolpulse.live import SchoolNow
+from schoolpulse.live.figures import Figures
+from schoolpulse.registry.models import School
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class Problem(_Answer):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] = []
+
+
+class LineOut(_Answer):
+    """A line as it was contracted."""
+
+    role: Literal["primary", "backup"]
+    provider: str = Field(examples=["VNPT"])
+    technology: str = Field(examples=["fibre"])
+    contracted_down_mbps: float | None
+    contracted_up_mbps: float | None
+
+
+class ReachOut(_Answer):
+    """How a scope answered last."""
+
+    at_ms: int
+    up: bool
+    rtt_ms: float | None
+    jitter_ms: float | None
+    loss_ratio: float | None
+
+
+class TrafficOut(_Answer):
+    """Traffic through the uplink in use, as seen from the school."""
+
+    at_ms: int
+    rx_bps: float | None
+    tx_bps: float | None
+
+
+class UplinkOut(_Answer):
+    """The uplink that carries the school now."""
+
+    at_ms: int
+    name: str
+    role: str
+    technology: str
+    interface: str
+
+
+class FiguresOut(_Answer):
+    """The newest that the school's agent measured; null where nothing was heard since the collector began."""
+
+    heard_ms: int | None = Field(description="When the agent last spoke, by the collector's clock")
+    agent_version: str | None
+    hardware: str | None
+    uptime_s: float | None
+    uplink: UplinkOut | None
+    reachability: dict[str, ReachOut] = Field(
+        description="By scope: `lan_gateway`, `isp_edge`, `national`, `international`"
+    )
+    traffic: TrafficOut | None
+    devices_up: int | None
+    devices_total: int | None
+
+    @classmethod
+    def of(cls, figures: Figures) -> FiguresOut:
+        """From the live view's figures."""
+        return cls.model_validate(figures)
+
+
+class SchoolOut(_Answer):
+    """A school: who it is, how it is now and since when."""
+
+    id: str = Field(examples=["thcs-go-vap"])
+    name: str = Field(examples=["THCS Gò Vấp"])
+    level: str = Field(examples=["thcs"], description="`mam_non`, `tieu_hoc` or `thcs`")
+    area: list[str] = Field(examples=[["TP.HCM", "Gò Vấp", "Phường 10"]])
+    lat: float | None
+    lon: float | None
+    agent_id: str | None
+    lines: list[LineOut]
+    status: SchoolStatus
+    since_ms: int | None
+    now: FiguresOut | None
+
+    @classmethod
+    def of(cls, school: School, now: SchoolNow | None) -> SchoolOut:
+        """From the registry's word and the live view's."""
+        return cls(
+            id=school.id,
+            name=school.name,
+            level=school.level,
+            area=list(school.area),
+            lat=school.lat,
+            lon=school.lon,
+            agent_id=school.agent_id,
+            lines=[LineOut.model_validate(line) for line in school.lines],
+            status=now.status if now else SchoolStatus.UNKNOWN,
+            since_ms=now.since_ms if now else None,
+            now=FiguresOut.of(now.figures) if now and now.figures else None,
+        )
+
+
+class SchoolsOut(_Answer):
+    """Every school."""
+
+    at_ms: int
+    items: list[SchoolOut]
+
+
+class SeriesOut(_Answer):
+    """The windows of one series, a list a column. Windows without samples are not there."""
+
+    tags: dict[str, str] = Field(examples=[{"scope": "national"}])
+    at_ms: list[int] = Field(description="Where each window begins")
+    mean: list[float]
+    min: list[float]
+    max: list[float]
+    count: list[int]
+
+
+class SeriesAnswer(_Answer):
+    """One field of one measurement of a school over time."""
+
+    school: str
+    measurement: str
+    field: str
+    from_ms: int
+    to_ms: int
+    step_ms: int
+    series: list[SeriesOut]
+
+
+class IncidentOut(_Answer):
+    """An incident as it stands."""
+
+    id: str
+    kind: IncidentKind
+    cause: Cause
+    scope: Scope
+    school: str | None
+    provider: str | None
+    device: str | None
+    start: int = Field(description="When it began in the world")
+    end: int | None
+    detected_at: int
+    confirmed_at: int
+    resolved_at: int | None
+    paged_at: list[int]
+    parent: str | None
+
+    @classmethod
+    def of(cls, incident: Incident) -> IncidentOut:
+        """From the engine's incident."""
+        return cls.model_validate(incident.to_json())
+
+
+class TransitionOut(_Answer):
+    """What happened to an incident, and what was known then."""
+
+    number: int
+    change: Change
+    at_ms: int
+    pages: bool
+    evidence: list[dict[str, Any]]
+    incident: IncidentOut
+
+    @classmethod
+    def of(cls, transition: Transition) -> TransitionOut:
+        """From the engine's transition."""
+        return cls(
+            number=transition.number,
+            change=transition.change,
+            at_ms=transition.at_ms,
+            pages=transition.pages,
+            evidence=[dict(item) for item in transition.evidence],
+            incident=IncidentOut.of(transition.incident),
+        )
+
+
+class IncidentDetail(IncidentOut):
+    """An incident with its record."""
+
+    transitions: list[TransitionOut]
+
+
+class IncidentsOut(_Answer):
+    """A page of incidents, newest start first. `next` is the cursor of the page after, null on the last."""
+
+    items: list[IncidentOut]
+    next: str | None

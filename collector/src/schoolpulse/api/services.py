@@ -1,0 +1,79 @@
+"""What the API and the page need of the rest of the collector, as narrow as they need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schoolpulse.clock import Clock
+from schoolpulse.incidents.model import Incident, Transition
+from schoolpulse.live import LiveView
+from schoolpulse.metrics import Metrics
+from schoolpulse.registry.models import School
+from schoolpulse.stores.base import Series, SeriesQuery
+
+
+class RegistryReader(Protocol):
+    """The registry, read from memory."""
+
+    def schools(self) -> Sequence[School]:
+        """Every school, by name."""
+        ...
+
+    def school(self, school_id: str) -> School | None:
+        """The school with that id."""
+        ...
+
+
+class SeriesReader(Protocol):
+    """The point store, as far as charts go. May block, and raises `StoreUnavailable`."""
+
+    def query(self, query: SeriesQuery) -> Sequence[Series]:
+        """The series that match."""
+        ...
+
+
+class IncidentReader(Protocol):
+    """The incidents' repository, as far as reading goes. May block."""
+
+    def list(
+        self,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        school: str | None = None,
+        open_only: bool = False,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> Sequence[Incident]:
+        """Incidents that touch ``[from_ms, to_ms)``, newest start first, those after the id `before`."""
+        ...
+
+    def get(self, incident_id: str) -> Incident | None:
+        """The incident with that id."""
+        ...
+
+    def transitions(self, incident_id: str) -> Sequence[Transition]:
+        """What happened to it, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything behind the API.
+
+    `ready` answers per part of the collector with ``ok`` or with what is wrong in a short sentence; it may
+    block. `tick_s` is how often viewers are told of changes, which merges what happens in between.
+    """
+
+    registry: RegistryReader
+    store: SeriesReader
+    incidents: IncidentReader
+    live: LiveView
+    metrics: Metrics
+    clock: Clock
+    version: str
+    ready: Callable[[], Mapping[str, str]]
+    tick_s: float = 1.0
+    max_viewers: int = 500

@@ -1,0 +1,274 @@
+"""What is so now: each school's state and newest figures, in memory, for the wall and its viewers.
+
+It reads the journal like any other sink, but keeps nothing on disk: after a restart it starts at the
+journal's tail, takes the states from the incidents' repository and fills up as the agents speak.
+
+Viewers hold no queue here. Every change has a revision, and a viewer asks for what changed since the one
+it has seen: who asks seldom gets the changes merged, who fell too far behind gets everything, and nobody
+can hold up the ingest.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schoolpulse.clock import Clock
+from schoolpulse.contract.models import Birth, State, Telemetry
+from schoolpulse.incidents.model import Change, Incident, SchoolStatus, Transition
+from schoolpulse.live.figures import AgentFigures, Figures
+from schoolpulse.messages import Link, Received
+from schoolpulse.registry.models import School
+
+RESOLVED_KEPT = 500
+"""How many resolved incidents are remembered for viewers that were away for a moment."""
+
+
+class Registry(Protocol):
+    """The part of the registry that is read here; answered from memory."""
+
+    def schools(self) -> Sequence[School]:
+        """Every school; the same object until something changes."""
+        ...
+
+    def school_of(self, agent_id: str) -> School | None:
+        """The school of that agent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolNow:
+    """A school as it is now. `since_ms` is when its state began in the world, None where nobody knows."""
+
+    school: School
+    status: SchoolStatus
+    since_ms: int | None
+    figures: Figures | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Schools and incidents at `revision`; with `complete` all of them, else those that changed.
+
+    Incidents of an incomplete snapshot hold the resolved ones too, so that a viewer can let go of them.
+    `counts` is always of all schools.
+    `epoch` names this run of the collector: revisions of another epoch mean nothing here.
+    """
+
+    epoch: str
+    revision: int
+    at_ms: int
+    complete: bool
+    heard_ms: int | None
+    counts: Mapping[SchoolStatus, int]
+    schools: Sequence[SchoolNow]
+    incidents: Sequence[Incident]
+
+
+@dataclass(slots=True)
+class _Status:
+    status: SchoolStatus
+    since_ms: int | None
+
+
+class LiveView:
+    """The sink ``live`` and what viewers ask. Every method may be called from any thread.
+
+    Args:
+        registry: who the schools are; read at every snapshot, so that an import shows at once.
+        clock: stamps snapshots.
+        position: the journal's tail at start.
+    """
+
+    def __init__(self, registry: Registry, clock: Clock, *, position: int = 0) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._position = position
+        self._lock = threading.Lock()
+        self._closed = False
+        self._revision = 1
+        self._agents: dict[str, AgentFigures] = {}
+        self._statuses: dict[str, _Status] = {}
+        self._open: dict[str, Incident] = {}
+        self._resolved: deque[tuple[int, Incident]] = deque()
+        self._touched: dict[str, int] = {}  # school, agent or incident, prefixed: revision of its last change
+        self._complete_before = 0  # who has seen less than this revision gets everything
+        self._schools: Sequence[School] = registry.schools()
+        self._heard_ms: int | None = None
+        self.epoch = secrets.token_hex(4)
+
+    @property
+    def name(self) -> str:
+        """``live``."""
+        return "live"
+
+    def position(self) -> int:
+        """The last journal position taken in."""
+        return self._position
+
+    def idle(self, now_ms: int) -> None:
+        """Nothing here depends on silence: that is the incidents' part."""
+
+    def process(self, messages: Sequence[Received], through: int) -> None:
+        """Take in `messages`; what an unknown agent says is passed over until the registry knows it."""
+        with self._lock:
+            for message in messages:
+                self._take(message)
+            self._position = through
+
+    def restore(self, statuses: Mapping[str, SchoolStatus], incidents: Iterable[Incident]) -> None:
+        """Start from what the incidents' repository knows: each school's state and the open incidents."""
+        with self._lock:
+            for incident in incidents:
+                self._open[incident.id] = incident
+            began = {incident.school: incident.start for incident in self._open.values()}
+            for school_id, status in statuses.items():
+                since_ms = None if status is SchoolStatus.ONLINE else began.get(school_id)
+                self._statuses[school_id] = _Status(status, since_ms)
+            self._everything_changed()
+
+    def on_transition(self, transition: Transition) -> None:
+        """An incident opened, changed or closed."""
+        incident = transition.incident
+        with self._lock:
+            self._touch("i:" + incident.id)
+            if transition.change is Change.RESOLVED:
+                self._open.pop(incident.id, None)
+                self._resolved.append((self._revision, incident))
+                if len(self._resolved) > RESOLVED_KEPT:
+                    self._complete_before, gone = self._resolved.popleft()
+                    self._touched.pop("i:" + gone.id, None)
+            else:
+                self._open[incident.id] = incident
+
+    def on_status(self, school_id: str, status: SchoolStatus, at_ms: int) -> None:
+        """A school's state changed at `at_ms`, or is said again."""
+        with self._lock:
+            known = self._statuses.get(school_id)
+            if known is None or known.status is not status:
+                self._statuses[school_id] = _Status(status, at_ms)
+                self._touch("s:" + school_id)
+
+    def snapshot(self) -> Snapshot:
+        """Every school and every open incident."""
+        with self._lock:
+            self._look_at_registry()
+            return self._snapshot(self._schools, tuple(self._open.values()), complete=True)
+
+    def school(self, school_id: str) -> SchoolNow | None:
+        """One school as it is now."""
+        with self._lock:
+            self._look_at_registry()
+            return next((self._now(school) for school in self._schools if school.id == school_id), None)
+
+    def changes_since(self, epoch: str, revision: int) -> Snapshot | None:
+        """What changed after `revision`; None where nothing did, everything where that cannot be told."""
+        with self._lock:
+            self._look_at_registry()
+            if epoch != self.epoch or revision < self._complete_before or revision > self._revision:
+                return self._snapshot(self._schools, tuple(self._open.values()), complete=True)
+            if revision == self._revision:
+                return None
+            schools = [school for school in self._schools if self._changed(school) > revision]
+            incidents = [
+                incident
+                for incident in self._open.values()
+                if self._touched.get("i:" + incident.id, 0) > revision
+            ]
+            incidents += [incident for at, incident in self._resolved if at > revision]
+            return self._snapshot(schools, incidents, complete=False)
+
+    def revision(self) -> int:
+        """The number of the last change."""
+        with self._lock:
+            self._look_at_registry()
+            return self._revision
+
+    @property
+    def heard_ms(self) -> int | None:
+        """When any agent last spoke, by the collector's clock."""
+        return self._heard_ms
+
+    @property
+    def closed(self) -> bool:
+        """Whether viewers are to let go."""
+        return self._closed
+
+    def close(self) -> None:
+        """Let viewers go, so that the web server can end."""
+        self._closed = True
+
+    def counts(self) -> Mapping[SchoolStatus, int]:
+        """How many schools are in each state."""
+        with self._lock:
+            self._look_at_registry()
+            return self._counts()
+
+    def _take(self, message: Received) -> None:
+        body = message.body
+        if isinstance(body, Link):
+            return
+        agent = self._agents.get(message.agent_id)
+        if agent is None:
+            if self._registry.school_of(message.agent_id) is None:
+                return
+            agent = self._agents[message.agent_id] = AgentFigures()
+        if isinstance(body, Telemetry):
+            agent.take_telemetry(body, message.received_ms)
+        elif isinstance(body, Birth):
+            agent.take_birth(body)
+        will = isinstance(body, State) and body.at is None
+        if not message.retained and not will:
+            agent.heard_ms = self._heard_ms = message.received_ms
+        self._touch("a:" + message.agent_id)
+
+    def _touch(self, what: str) -> None:
+        self._revision += 1
+        self._touched[what] = self._revision
+
+    def _everything_changed(self) -> None:
+        self._revision += 1
+        self._complete_before = self._revision
+
+    def _look_at_registry(self) -> None:
+        schools = self._registry.schools()
+        if schools is not self._schools:
+            self._schools = schools
+            known = {school.agent_id for school in schools}
+            self._agents = {agent_id: kept for agent_id, kept in self._agents.items() if agent_id in known}
+            self._everything_changed()
+
+    def _changed(self, school: School) -> int:
+        return max(self._touched.get("s:" + school.id, 0), self._touched.get(f"a:{school.agent_id}", 0))
+
+    def _now(self, school: School) -> SchoolNow:
+        known = self._statuses.get(school.id)
+        agent = self._agents.get(school.agent_id or "")
+        return SchoolNow(
+            school,
+            known.status if known else SchoolStatus.UNKNOWN,
+            known.since_ms if known else None,
+            agent.snapshot() if agent else None,
+        )
+
+    def _counts(self) -> Mapping[SchoolStatus, int]:
+        statuses = (self._statuses.get(school.id) for school in self._schools)
+        return Counter(known.status if known else SchoolStatus.UNKNOWN for known in statuses)
+
+    def _snapshot(
+        self, schools: Iterable[School], incidents: Sequence[Incident], *, complete: bool
+    ) -> Snapshot:
+        return Snapshot(
+            epoch=self.epoch,
+            revision=self._revision,
+            at_ms=self._clock.now_ms(),
+            complete=complete,
+            heard_ms=self._heard_ms,
+            counts=self._counts(),
+            schools=[self._now(school) for school in schools],
+            incidents=incidents,
+        )

@@ -1,0 +1,210 @@
+"""The newest figures of one agent, digested from its messages as they pass.
+
+Measurements and their tags and fields are those of the wire contract; what an agent sends beyond them is
+passed over here and kept by the store. Nothing here grows beyond the limits below, whatever is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from schoolpulse.contract.models import Birth, Telemetry
+
+MEASUREMENTS = ("system", "reachability", "interface", "wan", "device")
+MAX_KEPT = 128
+"""Probe targets, interfaces, uplinks or devices kept of one agent, each; more are passed over."""
+STALE_MS = 3 * 60_000
+"""A value so much older than the newest of its kind is left out: its target or device is gone."""
+
+Cell = float | int | bool | str | None
+Cells = Mapping[str, Cell]
+_Kept = tuple[int, Sequence[str], Sequence[str], Sequence[str | None], Sequence[Cell]]
+"""A row: when, its tag and field keys, its tag and field values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a scope (``lan_gateway``, ``isp_edge``, ``national``, ``international``) answered last.
+
+    Of several targets the best counts: one server that fails says nothing of the line.
+    """
+
+    at_ms: int
+    up: bool
+    rtt_ms: float | None
+    jitter_ms: float | None
+    loss_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bits per second through one interface, received and sent, as seen from the school."""
+
+    at_ms: int
+    rx_bps: float | None
+    tx_bps: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkNow:
+    """The way out of the school that carries it now."""
+
+    at_ms: int
+    name: str
+    role: str
+    technology: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What is known of an agent at one moment. Times are milliseconds since 1970, UTC.
+
+    `heard_ms` is the collector's clock when the agent last spoke itself (a will is the broker speaking).
+    """
+
+    heard_ms: int | None
+    agent_version: str | None = None
+    hardware: str | None = None
+    uptime_s: float | None = None
+    uplink: UplinkNow | None = None
+    reachability: Mapping[str, Reach] = field(default_factory=dict)
+    traffic: Traffic | None = None
+    devices_up: int | None = None
+    devices_total: int | None = None
+
+
+class AgentFigures:
+    """Keeps the newest row of each thing one agent measures. Older samples never replace newer ones.
+
+    Taking a batch only files its rows; what they say is worked out when somebody looks.
+    """
+
+    __slots__ = ("_birth", "_kept", "heard_ms")
+
+    def __init__(self) -> None:
+        self.heard_ms: int | None = None
+        self._birth: Birth | None = None
+        self._kept: dict[str, dict[tuple[str | None, ...], _Kept]] = {name: {} for name in MEASUREMENTS}
+
+    def take_birth(self, birth: Birth) -> None:
+        """Keep what the agent says it is."""
+        if self._birth is None or birth.at >= self._birth.at:
+            self._birth = birth
+
+    def take_telemetry(self, batch: Telemetry, received_ms: int) -> None:
+        """Keep what is newer than what is known.
+
+        A stamp ahead of our own clock counts as now, so that one sample from the future does not hide
+        the ones after it. Times of a clock that was never set order nothing and are passed over.
+        """
+        if batch.clock == "unsynced":
+            return
+        for block in batch.blocks:
+            kept = self._kept.get(block.m)
+            if kept is None:
+                continue
+            for at_ms, tag_values, field_values in block.rows:
+                key = tuple(tag_values)
+                known = kept.get(key)
+                if known is None:
+                    if len(kept) >= MAX_KEPT:
+                        _forget_stale(kept)
+                        if len(kept) >= MAX_KEPT:
+                            continue
+                elif at_ms < known[0]:
+                    continue
+                kept[key] = (min(at_ms, received_ms), block.tags, block.fields, tag_values, field_values)
+
+    def snapshot(self) -> Figures:
+        """The figures as they stand."""
+        birth = self._birth
+        uplink = self._uplink()
+        devices = self._recent("device")
+        return Figures(
+            heard_ms=self.heard_ms,
+            agent_version=birth.agent_version if birth else None,
+            hardware=(birth.hardware or None) if birth else None,
+            uptime_s=self._uptime(),
+            uplink=uplink,
+            reachability=self._reachability(),
+            traffic=self._traffic(uplink),
+            devices_up=sum(bool(cells.get("up")) for _, cells in devices) if devices else None,
+            devices_total=len(devices) or None,
+        )
+
+    def _recent(self, measurement: str) -> list[tuple[int, Cells]]:
+        """What stands of `measurement`, newest first, without what is gone."""
+        kept = sorted(self._kept[measurement].values(), key=lambda row: row[0], reverse=True)
+        return [
+            (
+                at_ms,
+                dict(zip(tags, tag_values, strict=False)) | dict(zip(fields, field_values, strict=False)),
+            )
+            for at_ms, tags, fields, tag_values, field_values in kept
+            if at_ms >= kept[0][0] - STALE_MS
+        ]
+
+    def _uptime(self) -> float | None:
+        """By the newest word on it, be it a sample's or the birth's."""
+        words = [(at_ms, _number(cells.get("uptime_s"))) for at_ms, cells in self._recent("system")[:1]]
+        if self._birth is not None:
+            words.append((self._birth.at, self._birth.uptime_s))
+        return max(words, key=lambda word: word[0])[1] if words else None
+
+    def _reachability(self) -> dict[str, Reach]:
+        best: dict[str, Reach] = {}
+        for at_ms, cells in self._recent("reachability"):
+            reach = Reach(
+                at_ms,
+                bool(cells.get("up")),
+                _number(cells.get("rtt_ms")),
+                _number(cells.get("jitter_ms")),
+                _number(cells.get("loss_ratio")),
+            )
+            scope = str(cells.get("scope") or "")
+            known = best.get(scope)
+            if known is None or _rank(reach) < _rank(known):
+                best[scope] = reach
+        return best
+
+    def _uplink(self) -> UplinkNow | None:
+        for at_ms, cells in self._recent("wan"):
+            if cells.get("active"):
+                name = str(cells.get("uplink") or "")
+                return UplinkNow(
+                    at_ms,
+                    name,
+                    str(cells.get("role") or "primary"),
+                    str(cells.get("technology") or "unknown"),
+                    str(cells.get("interface") or name),
+                )
+        return None
+
+    def _traffic(self, uplink: UplinkNow | None) -> Traffic | None:
+        """Traffic of the uplink in use; where that cannot be told, of the only interface there is."""
+        rows = self._recent("interface")
+        if uplink is not None:
+            names = {uplink.name, uplink.interface}
+            rows = [
+                row for row in rows if row[1].get("interface") in names or row[1].get("uplink") in names
+            ] or rows
+        if len(rows) != 1:
+            return None
+        at_ms, cells = rows[0]
+        return Traffic(at_ms, _number(cells.get("rx_bps")), _number(cells.get("tx_bps")))
+
+
+def _forget_stale(kept: dict[tuple[str | None, ...], _Kept]) -> None:
+    newest = max(row[0] for row in kept.values())
+    for key in [key for key, row in kept.items() if row[0] < newest - STALE_MS]:
+        del kept[key]
+
+
+def _number(cell: Cell) -> float | None:
+    return float(cell) if isinstance(cell, (int, float)) else None
+
+
+def _rank(reach: Reach) -> tuple[bool, float]:
+    return (not reach.up, reach.rtt_ms if reach.rtt_ms is not None else float("inf"))

@@ -175,6 +175,18 @@ class SeqSet:
     def __repr__(self) -> str:
         return f"SeqSet({self.through}, {self.also})"
 
+    def copy(self) -> SeqSet:
+        """A set of its own with the same numbers."""
+        twin = SeqSet(self.through)
+        twin._starts = self._starts[:]
+        twin._ends = self._ends[:]
+        return twin
+
+    @property
+    def range_count(self) -> int:
+        """How many ranges lie above `through`."""
+        return len(self._starts)
+
     def add(self, seq: int) -> None:
         """Add one number; adding it again changes nothing."""
         if seq == self.through + 1 and not self._starts:

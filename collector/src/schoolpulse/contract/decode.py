@@ -63,7 +63,7 @@ def decode(topic: str, payload: bytes, received_ms: int) -> Decoded:
         RejectedBatch: it is a batch that breaks the contract, and says which it is.
         Rejected: it breaks the contract.
     """
-    agent_id, kind = _address(topic)
+    agent_id, kind = address(topic)
     if kind is not Kind.TELEMETRY:
         return Decoded(agent_id, kind, _body(kind, payload))
     try:
@@ -79,7 +79,12 @@ def decode(topic: str, payload: bytes, received_ms: int) -> Decoded:
 
 
 @lru_cache(maxsize=1 << 16)
-def _address(topic: str) -> tuple[str, Kind]:
+def address(topic: str) -> tuple[str, Kind]:
+    """The agent id and kind that `topic` names.
+
+    Raises:
+        Rejected: it names none.
+    """
     try:
         return wire.split_topic(topic)
     except ValueError:

@@ -27,7 +27,7 @@ format: $(VENV)/dev.done ## format and sort, mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/dev.done ## benchmarks, a JSON line a figure; ARGS="ingest" runs only that one
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/dev.done ## pin every dependency anew, with hashes
 	$(PIP) install uv

@@ -1,0 +1,121 @@
+"""InfluxDB as the point store: 1.6.7 as Debian packages it (behind nginx), 1.8, 2.x and 3."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from schoolpulse.errors import StoreUnavailable
+from schoolpulse.stores.base import BadPoint, Delivery, PointBlock, Series, SeriesQuery, Written
+from schoolpulse.stores.influx_http import InfluxHttp
+from schoolpulse.stores.influx_read import identifier, read
+from schoolpulse.stores.influx_settings import InfluxSettings
+from schoolpulse.stores.influx_write import LineWriter, RefusedLine
+from schoolpulse.stores.line_protocol import delivery_line, lines_of
+from schoolpulse.stores.shape import DELIVERY
+
+logger = logging.getLogger(__name__)
+
+
+class InfluxStore:
+    """A `PointStore` in InfluxDB. Writes come from one thread, queries from any.
+
+    While one request is on its way the next one is encoded; more than that is never in flight, so that
+    an InfluxDB that is slow is not made slower.
+    """
+
+    name = "influx"
+
+    def __init__(self, settings: InfluxSettings) -> None:
+        self._settings = settings
+        self._http = InfluxHttp(settings)
+        self._writer = LineWriter(settings)
+        self._sender = ThreadPoolExecutor(1, "influx-write")
+        self._ready = False
+        self._said: set[str] = set()
+
+    def write(self, blocks: Sequence[PointBlock], deliveries: Sequence[Delivery]) -> Written:
+        """Write everything; the receipts last. See `PointStore.write`."""
+        if not self._ready:
+            self._prepare()
+        unwritable: list[BadPoint] = []
+        refused: list[RefusedLine] = []
+        lines = 0
+        pending: Future[list[RefusedLine]] | None = None
+        try:
+            for batch in self._batches(blocks, deliveries, unwritable):
+                lines += len(batch)
+                if pending is not None:
+                    refused += pending.result()
+                pending = self._sender.submit(self._writer.write, batch)
+            if pending is not None:
+                refused += pending.result()
+        except StoreUnavailable:
+            self._ready = False  # it may come back empty: look at it anew
+            raise
+        bad = [_bad_point(line, reason) for line, reason in refused]
+        bad_points = sum(1 for point in bad if point.measurement != DELIVERY)
+        return Written(lines - len(deliveries) - bad_points, [*unwritable, *bad])
+
+    def query(self, query: SeriesQuery) -> Sequence[Series]:
+        """Windows of a field by InfluxQL. See `PointStore.query`."""
+        return read(self._http, self._settings.database, query)
+
+    def maintain(self, now_ms: int) -> None:
+        """Nothing yet: InfluxDB ends what is older than its retention by itself."""
+
+    def close(self) -> None:
+        """Let go of connections and the thread."""
+        self._sender.shutdown()
+        self._writer.close()
+        self._http.close()
+
+    def _batches(
+        self, blocks: Sequence[PointBlock], deliveries: Sequence[Delivery], unwritable: list[BadPoint]
+    ) -> Iterator[list[str]]:
+        size = self._settings.batch_points
+        lines: list[str] = []
+        for block in blocks:
+            lines += lines_of(block, unwritable)
+            while len(lines) >= size:
+                yield lines[:size]
+                lines = lines[size:]
+        lines += [delivery_line(delivery) for delivery in deliveries]
+        for start in range(0, len(lines), size):
+            yield lines[start : start + size]
+
+    def _prepare(self) -> None:
+        """See what answers, and make its database where that is done with InfluxQL (1.x)."""
+        version = self._http.version()
+        database = identifier(self._settings.database)
+        if version.lstrip("v").startswith("1."):
+            self._tell(f"CREATE DATABASE {database}")
+            if self._settings.retention_days is not None:
+                self._tell(
+                    f'ALTER RETENTION POLICY "autogen" ON {database}'
+                    f" DURATION {self._settings.retention_days}d DEFAULT"
+                )
+        self._say_once(
+            logging.INFO, f"InfluxDB {version or 'of unknown version'} answers at {self._settings.url}"
+        )
+        self._ready = True
+
+    def _tell(self, statement: str) -> None:
+        try:
+            error = self._http.query(statement).get("error")
+        except StoreUnavailable as refusal:
+            error = str(refusal)
+        if error is not None:
+            # A user who may write need not be an administrator; whether it can is what the write says.
+            self._say_once(logging.WARNING, f"InfluxDB refuses {statement}: {str(error)[:200]}")
+
+    def _say_once(self, level: int, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            logger.log(level, "%s", text)
+
+
+def _bad_point(line: str, reason: str) -> BadPoint:
+    measurement = line.replace(" ", ",", 1).partition(",")[0]
+    return BadPoint(measurement, reason, line)

@@ -1,0 +1,138 @@
+"""``schoolpulse-sim``: the simulated district from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from schoolpulse.errors import SchoolPulseError, UsageError
+from schoolpulse_sim.scenario import library, load_scenario
+from schoolpulse_sim.timing import span_ms
+
+READY_TIMEOUT_S = 180.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit status (0 done, 1 failed while running, 2 wrong usage)."""
+    options = _parser().parse_args(argv)
+    level = logging.DEBUG if options.verbose else logging.INFO
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        return int(options.command(options))
+    except UsageError as error:
+        hint = (f"hint: {error.hint}",) if error.hint else ()
+        sys.stderr.write("\n  ".join((f"schoolpulse-sim: {error}", *map(str, error.problems), *hint)) + "\n")
+        return 2
+    except (SchoolPulseError, OSError) as error:
+        sys.stderr.write(f"schoolpulse-sim: {error}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="schoolpulse-sim", description="A simulated district of schools.")
+    parser.add_argument("--verbose", action="store_true", help="log more")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="in real time, over real MQTT")
+    _scenario_options(run)
+    run.add_argument(
+        "--broker", required=True, metavar="URL", help="mqtt://host:1883 or mqtts://user:pw@host:8883"
+    )
+    run.add_argument("--ca", metavar="FILE", help="certificate authority of an mqtts broker")
+    run.add_argument("--mqtt", choices=("5", "3.1.1"), default="5", help="protocol version (default 5)")
+    run.add_argument("--truth", metavar="FILE", help="what really happened, written at the end")
+    run.add_argument("--registry", metavar="FILE", help="the district as a registry CSV, written at once")
+    run.add_argument("--duration", metavar="S", help="end by itself: seconds, or a span such as 10m")
+    run.add_argument("--summary", metavar="FILE", help="the figures as JSON, written at the end")
+    run.set_defaults(command=_run)
+
+    listing = commands.add_parser("scenarios", help="the scenarios that come along")
+    listing.set_defaults(command=_scenarios)
+    return parser
+
+
+def _scenario_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scenario", required=True, metavar="FILE|NAME", help="a file, or one of the library"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="all chance depends on it (default 1)")
+    parser.add_argument("--schools", type=int, metavar="N", help="how many, where not as the scenario says")
+
+
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _run(options: argparse.Namespace) -> int:
+    from schoolpulse_sim.net import Broker  # noqa: PLC0415 - other commands do without paho
+    from schoolpulse_sim.run import Simulation  # noqa: PLC0415 - the same
+
+    version = 5 if options.mqtt == "5" else 4
+    broker = Broker.of(options.broker, version=version, ca_file=options.ca)
+    duration_s = _seconds(options.duration)
+    simulation = Simulation(options.scenario, broker, seed=options.seed, schools=options.schools)
+    if options.registry:
+        Path(options.registry).write_bytes(simulation.district.registry_csv())
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    simulation.start()
+    ready = threading.Thread(target=_tell_ready, args=(simulation, done), daemon=True)
+    ready.start()
+    left_s = duration_s
+    while simulation.alive and not done.is_set() and left_s > 0:
+        done.wait(min(1.0, left_s))
+        left_s -= 1.0
+    done.set()
+    simulation.stop()
+    ready.join()
+    summary = simulation.stats() | {"truths": len(simulation.truth), "start": simulation.start_ms}
+    summary |= {"end": simulation.end_ms}
+    if options.truth:
+        Path(options.truth).write_text(simulation.truth_text(), "utf-8")
+    if options.summary:
+        Path(options.summary).write_text(json.dumps(summary) + "\n", "utf-8")
+    _say(summary)
+    return 0 if simulation.error is None else 1
+
+
+def _tell_ready(simulation: Any, done: threading.Event) -> None:
+    while not done.is_set():
+        if simulation.wait_ready(0.2):
+            stats = simulation.stats()
+            _say({"ready": True, "agents": stats["agents"], "start": simulation.start_ms, "pid": os.getpid()})
+            return
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return float("inf")
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return span_ms(text) / 1000
+    except ValueError as error:
+        raise UsageError(f"--duration: {error}") from error
+
+
+def _scenarios(options: argparse.Namespace) -> int:
+    del options
+    for name in library():
+        sys.stdout.write(f"{name:22} {load_scenario(name).scenario.title}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""What one gateway measures: rows of the contract's measurements out of the physical state.
+
+Rows are written as JSON text straight away, since a district's day is tens of millions of them. Every
+number has its unit in its name; see `docs/vendor/contract.md`. Counters count bytes since boot and only
+ever grow until the machine boots or its counters are reset.
+"""
+
+from __future__ import annotations
+
+import json
+
+from schoolpulse_sim.conditions import Conditions
+from schoolpulse_sim.district import Device, School
+from schoolpulse_sim.rng import Chance
+from schoolpulse_sim.schooldays import load_at
+
+PRIMARY = "wan"
+BACKUP = "wwan"
+BACKUP_MBPS = 40.0
+"""About what a 4G or 5G modem carries in town."""
+COUNTER_LIMIT = 2**64
+
+
+def _header(measurement: str, tags: tuple[str, ...], fields: tuple[str, ...]) -> str:
+    return (
+        json.dumps({"m": measurement, "tags": tags, "fields": fields}, separators=(",", ":"))[:-1]
+        + ',"rows":['
+    )
+
+
+REACHABILITY = _header(
+    "reachability", ("target", "scope", "method", "uplink"), ("up", "rtt_ms", "jitter_ms", "loss_ratio")
+)
+HTTP = _header("reachability", ("target", "scope", "method", "uplink"), ("up", "rtt_ms", "captive"))
+WAN = _header("wan", ("uplink", "role", "technology"), ("active", "carrier"))
+INTERFACE = _header(
+    "interface",
+    ("interface",),
+    ("rx_bps", "tx_bps", "rx_bytes", "tx_bytes", "rx_errors", "rx_drops", "link_mbps"),
+)
+SYSTEM = _header("system", (), ("uptime_s", "load1", "memory_used_ratio", "disk_used_ratio", "temperature_c"))
+DEVICE = _header("device", ("device", "kind", "parent"), ("up", "uptime_s", "latency_ms"))
+
+Rows = dict[str, list[str]]
+"""Rows by the header of their block."""
+
+
+def blocks_text(rows: Rows) -> str:
+    """The JSON text of `blocks`."""
+    return "[" + ",".join(f"{header}{','.join(lines)}]}}" for header, lines in rows.items()) + "]"
+
+
+def points_in(rows: Rows) -> int:
+    """How many points (rows) there are."""
+    return sum(len(lines) for lines in rows.values())
+
+
+class Meter:
+    """The probes of one gateway, and the counters they read.
+
+    Args:
+        school: whose gateway it is.
+        chance: the stream of chance for what varies from sample to sample.
+    """
+
+    __slots__ = (
+        "_base_rtt_ms",
+        "_chance",
+        "_counted_ms",
+        "_device_boots",
+        "_far_rtt_ms",
+        "_resets",
+        "_rx_errors",
+        "_school",
+        "boot_ms",
+        "rx_bytes",
+        "tx_bytes",
+    )
+
+    def __init__(self, school: School, chance: Chance, boot_ms: int) -> None:
+        self._school = school
+        self._chance = chance
+        self._base_rtt_ms = chance.between(1.5, 6.0)
+        self._far_rtt_ms = chance.between(38.0, 70.0)
+        self._resets = 0
+        self._device_boots: dict[str, int] = {}
+        self.booted(boot_ms)
+        # What a gateway of that uptime has carried, at a fifth of its line.
+        self.rx_bytes = school.uptime_s * school.down_mbps * 25_000
+        self.tx_bytes = self.rx_bytes // 9
+
+    def booted(self, at_ms: int) -> None:
+        """The gateway has just started: its counters begin at nothing."""
+        self.boot_ms = self._counted_ms = at_ms
+        self.rx_bytes = self.tx_bytes = self._rx_errors = 0
+
+    def uptime_s(self, at_ms: int) -> int:
+        """Since the gateway booted."""
+        return (at_ms - self.boot_ms) // 1000
+
+    def probe(self, rows: Rows, at_ms: int, stamp: int, now: Conditions, active: str) -> None:
+        """One round of `reachability` and `wan`; `stamp` is what the gateway's clock says at `at_ms`."""
+        draw = self._chance.random
+        through = now.line if active == PRIMARY else True
+        slow_ms = now.extra_ms + 12.0 * load_at(at_ms) * draw()
+        near_ms = self._base_rtt_ms + slow_ms
+        if active != PRIMARY:
+            near_ms += 28.0
+        reach = rows.setdefault(REACHABILITY, [])
+        self._reach(reach, stamp, ("lan", "lan_gateway", "icmp", "lan"), 0.4, 0.0, up=True)
+        loss = now.loss_ratio
+        self._reach(reach, stamp, ("isp-edge", "isp_edge", "icmp", PRIMARY), near_ms - 0.6, loss, up=now.line)
+        loss = loss if active == PRIMARY else 0.0
+        self._reach(reach, stamp, ("vnix-hcm", "national", "icmp", active), near_ms, loss, up=through)
+        far_ms = near_ms + self._far_rtt_ms
+        beyond = through and now.international
+        self._reach(reach, stamp, ("1.1.1.1", "international", "icmp", active), far_ms, loss, up=beyond)
+        names = through and now.dns
+        self._reach(reach, stamp, ("dns", "national", "dns", active), near_ms + 3.0, 0.0, up=names)
+        page = names and not now.portal
+        rtt = f"{near_ms * 2 + 9.0 * draw():.1f}" if names else "null"
+        captive = 1 if names and now.portal else 0
+        web = f'[{stamp},["portal-check","national","http","{active}"],[{int(page)},{rtt},{captive}]]'
+        rows.setdefault(HTTP, []).append(web)
+        wan = rows.setdefault(WAN, [])
+        school = self._school
+        state = f"[{int(active == PRIMARY)},{int(now.carrier)}]"
+        wan.append(f'[{stamp},["{PRIMARY}","primary","{school.technology}"],{state}]')
+        if school.backup:
+            wan.append(f'[{stamp},["{BACKUP}","backup","{school.backup}"],[{int(active == BACKUP)},1]]')
+
+    def _reach(
+        self,
+        lines: list[str],
+        stamp: int,
+        tags: tuple[str, str, str, str],
+        rtt_ms: float,
+        loss_ratio: float,
+        *,
+        up: bool,
+    ) -> None:
+        draw = self._chance.random
+        label = '","'.join(tags)
+        if not up:
+            lines.append(f'[{stamp},["{label}"],[0,null,null,1.0]]')
+            return
+        # Ten echoes a round: losses come in tenths.
+        lost = 0
+        if loss_ratio:
+            lost = min(9, sum(draw() < loss_ratio for _ in range(10)))
+        jitter = 0.1 + 0.12 * rtt_ms * draw()
+        lines.append(f'[{stamp},["{label}"],[1,{rtt_ms + jitter * draw():.1f},{jitter:.1f},{lost / 10}]]')
+
+    def count(self, at_ms: int, now: Conditions, active: str) -> tuple[int, int]:
+        """Move the counters up to `at_ms`; the mean receive and transmit rates since then, bit/s."""
+        school = self._school
+        if now.counter_resets != self._resets:
+            self._resets = now.counter_resets
+            self.rx_bytes = self.tx_bytes = 0
+        elapsed_ms = at_ms - self._counted_ms
+        self._counted_ms = at_ms
+        if active == PRIMARY:
+            down, up = (float(school.down_mbps), float(school.up_mbps)) if now.line else (0.0, 0.0)
+        else:
+            down, up = BACKUP_MBPS, BACKUP_MBPS / 3
+        load = load_at(at_ms) * self._chance.between(0.5, 1.0) * (1.0 - 3.0 * min(0.3, now.loss_ratio))
+        wanted_mbps = school.pupils * 0.25 * load
+        rx_bps = int(min(down * 0.95, wanted_mbps) * 1_000_000)
+        tx_bps = int(min(up * 0.95, wanted_mbps * 0.14) * 1_000_000)
+        self.rx_bytes = (self.rx_bytes + rx_bps * elapsed_ms // 8_000) % COUNTER_LIMIT
+        self.tx_bytes = (self.tx_bytes + tx_bps * elapsed_ms // 8_000) % COUNTER_LIMIT
+        if now.loss_ratio:
+            self._rx_errors += int(self._chance.between(0, 40 * now.loss_ratio))
+        return rx_bps, tx_bps
+
+    def resources(self, rows: Rows, at_ms: int, stamp: int, now: Conditions, active: str) -> None:
+        """One row each of `interface` and `system`."""
+        rx_bps, tx_bps = self.count(at_ms, now, active)
+        link = 1_000 if now.carrier else 0
+        counters = f"{self.rx_bytes},{self.tx_bytes},{self._rx_errors},0,{link}"
+        rows.setdefault(INTERFACE, []).append(f'[{stamp},["{PRIMARY}"],[{rx_bps},{tx_bps},{counters}]]')
+        draw = self._chance.random
+        load1 = 0.05 + rx_bps / 400_000_000 + 0.1 * draw()
+        memory = 0.38 + 0.04 * draw()
+        up_s = self.uptime_s(at_ms)
+        disk = 0.22 + 0.0005 * (up_s / 86_400)
+        temperature = 44.0 + 14.0 * load_at(at_ms) + 2.0 * draw()
+        rows.setdefault(SYSTEM, []).append(
+            f"[{stamp},[],[{up_s},{load1:.2f},{memory:.3f},{min(disk, 0.9):.3f},{temperature:.1f}]]"
+        )
+
+    def devices(self, rows: Rows, at_ms: int, stamp: int, now: Conditions) -> None:
+        """One row of `device` for each device behind the gateway."""
+        draw = self._chance.random
+        lines = rows.setdefault(DEVICE, [])
+        for device in self._school.devices:
+            label = f'"{device.name}","{device.kind}",' + (f'"{device.parent}"' if device.parent else "null")
+            if self.device_up(device, now):
+                boot_ms = self._device_boots.setdefault(device.name, self.boot_ms)
+                uptime_s = (at_ms - boot_ms) // 1000
+                lines.append(f"[{stamp},[{label}],[1,{uptime_s},{0.3 + 1.5 * draw():.1f}]]")
+            else:
+                self._device_boots[device.name] = at_ms
+                lines.append(f"[{stamp},[{label}],[0,null,null]]")
+
+    @staticmethod
+    def device_up(device: Device, now: Conditions) -> bool:
+        """Whether a device answers. Switches and what hangs on the rack's battery stay up without mains."""
+        fed = now.mains or device.kind in {"switch", "ups", "access_point"}
+        return fed and device.name not in now.devices_down

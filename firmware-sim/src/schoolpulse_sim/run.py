@@ -1,0 +1,250 @@
+"""A district in real time over real MQTT: every gateway its own connection, will and session."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schoolpulse_sim.conditions import Change, make_timeline
+from schoolpulse_sim.district import District, make_district
+from schoolpulse_sim.faults import Fault, make_schedule
+from schoolpulse_sim.gateway import NEVER, Gateway
+from schoolpulse_sim.mqtt_link import MqttLink
+from schoolpulse_sim.net import Broker, Net
+from schoolpulse_sim.scenario import Scenario, load_scenario
+from schoolpulse_sim.timing import DAY, SECOND
+from schoolpulse_sim.truth import to_text, truths
+
+HORIZON_MS = 30 * DAY
+"""How far ahead a real-time run knows its faults."""
+PER_GATEWAY_SPREAD_MS = 5
+"""Gateways connect at about 200 a second: a district's reconnect, not a stampede."""
+LOOP_MS = 250
+MAX_EVENTS = 1_000
+STOP_GRACE_S = 15.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of what happens in the district, for whoever watches: ``begins`` or ``ends``."""
+
+    at_ms: int
+    what: str
+    fault: Fault
+    schools: tuple[str, ...]
+
+
+class Agenda:
+    """Which gateway wants to be advanced next; a gateway's own word may change while it waits.
+
+    Args:
+        gateways: by position, which is their school's index.
+    """
+
+    def __init__(self, gateways: Sequence[Gateway]) -> None:
+        self._gateways = gateways
+        self._noted = [NEVER] * len(gateways)
+        self._heap: list[tuple[int, int]] = []
+        for position in range(len(gateways)):
+            self.note(position)
+
+    def note(self, position: int) -> None:
+        """Look again at when this gateway wants to be called."""
+        next_ms = self._gateways[position].next_ms
+        if next_ms != self._noted[position]:
+            self._noted[position] = next_ms
+            heapq.heappush(self._heap, (next_ms, position))
+
+    def advance(self, now_ms: int, at_most: int) -> int:
+        """Advance those that are due, some at a time; when the next one is due."""
+        while self._heap and at_most and self._heap[0][0] <= now_ms:
+            noted_ms, position = heapq.heappop(self._heap)
+            if noted_ms != self._noted[position]:
+                continue  # it was noted again since
+            self._noted[position] = NEVER
+            self._gateways[position].advance(now_ms)
+            self.note(position)
+            at_most -= 1
+        return self._heap[0][0] if self._heap else NEVER
+
+
+class Simulation:
+    """A running district.
+
+    Args:
+        scenario: the scenario, or the name or path of one.
+        broker: the broker, or its URL.
+        seed: everything that is drawn depends on it.
+        schools: how many, where not as many as the scenario says.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str | Path,
+        broker: Broker | str,
+        *,
+        seed: int = 1,
+        schools: int | None = None,
+    ) -> None:
+        found = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        self.scenario = found.sized(schools)
+        self.broker = Broker.of(broker) if isinstance(broker, str) else broker
+        self.seed = seed
+        self.district: District = make_district(self.scenario.district, seed)
+        self._events: deque[Happening] = deque(maxlen=MAX_EVENTS)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self.gateways: list[Gateway] = []
+        self.faults: list[Fault] = []
+        self.error: BaseException | None = None
+        self.start_ms = self.end_ms = 0
+
+    # ---- for the caller's thread
+
+    def start(self) -> None:
+        """Begin now; returns at once."""
+        self.start_ms = time.time_ns() // 1_000_000
+        self._steady_start = time.monotonic()
+        self.faults = make_schedule(self.scenario, self.district, self.start_ms, self.start_ms + HORIZON_MS)
+        self._thread = threading.Thread(target=self._main, name="district")
+        self._thread.start()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Wait until every gateway that should be connected has been; whether it came to that."""
+        return self._ready.wait(timeout_s)
+
+    def stop(self) -> None:
+        """End in order: the last batches, goodbyes, no will. Waits for it."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the district's loop runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stats(self) -> dict[str, int]:
+        """How far everything is; batches and points count once, however often they were sent."""
+        spools = [gateway.spooled for gateway in list(self.gateways)]
+        return {
+            "agents": len(self.district.schools),
+            "agents_connected": sum(gateway.connected for gateway in list(self.gateways)),
+            "batches_made": sum(spool.batches_made for spool in spools),
+            "batches_confirmed": sum(spool.batches_confirmed for spool in spools),
+            "unconfirmed": sum(len(spool) for spool in spools),
+            "discarded": sum(spool.batches_made - spool.batches_confirmed - len(spool) for spool in spools),
+            "points_made": sum(spool.points_made for spool in spools),
+            "points_sent": sum(spool.points_sent for spool in spools),
+        }
+
+    @property
+    def truth(self) -> list[dict[str, Any]]:
+        """The lines of ``truth.jsonl`` for all that has begun until now (or until the end)."""
+        until_ms = self.end_ms or self.now_ms()
+        begun = [fault for fault in self.faults if fault.start_ms <= until_ms]
+        return truths(begun, self.district, self.scenario.monitoring, until_ms)
+
+    def truth_text(self) -> str:
+        """The same as text."""
+        return to_text(self.truth)
+
+    def events(self) -> list[Happening]:
+        """What has happened, oldest first, at most the last thousand."""
+        return list(self._events)
+
+    def now_ms(self) -> int:
+        """Milliseconds UTC; begins at the wall clock and goes on with the steady one."""
+        return self.start_ms + int((time.monotonic() - self._steady_start) * 1000)
+
+    # ---- the district's own thread
+
+    def _main(self) -> None:
+        net = Net(self.now_ms)
+        try:
+            self._build(net)
+            self._loop(net)
+            self._finish(net)
+        except BaseException as error:
+            self.error = error
+            log.exception("the district has stopped")
+            raise
+        finally:
+            self.end_ms = self.now_ms()
+            net.close()
+
+    def _build(self, net: Net) -> None:
+        by_school: dict[int, list[Fault]] = {}
+        for fault in self.faults:
+            for index in fault.schools:
+                by_school.setdefault(index, []).append(fault)
+            self._announce(net, fault)
+        settings = self.scenario.agent
+        spread_ms = max(SECOND, PER_GATEWAY_SPREAD_MS * len(self.district.schools))
+        for school in self.district.schools:
+            timeline: list[Change] = make_timeline(
+                school, by_school.get(school.index, ()), self.seed, self.start_ms
+            )
+            link = MqttLink(net, self.broker, school.agent_id, settings.keepalive)
+            gateway = Gateway(school, timeline, settings, self.seed, link, spread_ms=spread_ms)
+            link.gateway = gateway
+            self.gateways.append(gateway)
+
+    def _announce(self, net: Net, fault: Fault) -> None:
+        schools = tuple(self.district.schools[index].id for index in fault.schools)
+
+        def happened(what: str) -> None:
+            self._events.append(Happening(self.now_ms(), what, fault, schools))
+            log.info(
+                "%s %s at %s",
+                fault.kind,
+                what,
+                schools[0] if len(schools) == 1 else f"{len(schools)} schools",
+            )
+
+        net.at(fault.start_ms, lambda _now_ms: happened("begins"))
+        net.at(fault.end_ms, lambda _now_ms: happened("ends"))
+
+    def _loop(self, net: Net) -> None:
+        agenda = Agenda(self.gateways)
+        waiting = {position for position, gateway in enumerate(self.gateways) if gateway.running}
+        while not self._stopping.is_set():
+            now_ms = self.now_ms()
+            next_ms = agenda.advance(now_ms, at_most=100)
+            net.turn(min(now_ms + LOOP_MS, next_ms))
+            for link in net.touched:
+                if link.gateway is not None:
+                    agenda.note(link.gateway.school.index)
+            net.touched.clear()
+            if waiting:
+                waiting = {position for position in waiting if not self.gateways[position].connected}
+                if not waiting:
+                    self._ready.set()
+
+    def _finish(self, net: Net) -> None:
+        """Hand over what can be handed over, then say goodbye."""
+        for gateway in self.gateways:
+            gateway.flush(self.now_ms())
+        # Where nothing was ever confirmed there is no collector, and none to wait for.
+        patience_s = STOP_GRACE_S if any(g.spooled.batches_confirmed for g in self.gateways) else 0.0
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and any(g.connected and len(g.spooled) for g in self.gateways):
+            now_ms = self.now_ms()
+            for gateway in self.gateways:
+                if gateway.next_ms <= now_ms and gateway.next_ms != NEVER:
+                    gateway.advance(now_ms)
+            net.turn(now_ms + LOOP_MS)
+        for gateway in self.gateways:
+            gateway.stop(self.now_ms())
+        net.turn(self.now_ms() + LOOP_MS)

@@ -79,7 +79,15 @@ class Influx:
         (folder / "nginx.conf").write_text(_NGINX.format(folder=folder))
         self.database = Part([influxd, "-config", str(config)], http, folder / "influxd.log")
         self.proxy = Part(
-            [nginx, "-p", str(folder), "-e", str(folder / "nginx-error.log"), "-c", str(folder / "nginx.conf")],
+            [
+                nginx,
+                "-p",
+                str(folder),
+                "-e",
+                str(folder / "nginx-error.log"),
+                "-c",
+                str(folder / "nginx.conf"),
+            ],
             proxy,
             folder / "nginx.log",
         )

@@ -87,4 +87,7 @@ def delivery_ns(delivery: Delivery) -> int:
 
 def row_text(row: object) -> str:
     """A row for the quarantine, no longer than anybody reads."""
-    return repr(row)[:2000]
+    try:
+        return repr(row)[:2000]
+    except ValueError:  # an integer longer than Python turns into text
+        return "a row with a number of thousands of digits"

@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS field (
     measurement TEXT NOT NULL, name TEXT NOT NULL, is_text INTEGER NOT NULL,
     PRIMARY KEY (measurement, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS value (
-    series_id INTEGER NOT NULL, at_ms INTEGER NOT NULL, value NOT NULL,
+    series_id INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    value NOT NULL CHECK (value != 9e999 AND value != -9e999), -- infinite is not a measurement
     PRIMARY KEY (series_id, at_ms)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS five_minutes (
     series_id INTEGER NOT NULL, at_ms INTEGER NOT NULL,

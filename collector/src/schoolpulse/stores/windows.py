@@ -11,7 +11,7 @@ _END_OF_TIME_MS = 9_223_372_036_854  # what nanoseconds in 64 bits can say
 
 
 def bounds_ms(query: SeriesQuery) -> tuple[int, int]:
-    """The range to read, cut to times that every store can say.
+    """The range to read, cut to times that every store can say; empty where a name is.
 
     Raises:
         UsageError: the range and the step make more than 10,000 windows a series, or none.
@@ -20,7 +20,7 @@ def bounds_ms(query: SeriesQuery) -> tuple[int, int]:
         raise UsageError("a window is at least one millisecond long", hint="give a larger step")
     from_ms = max(query.from_ms, 0)
     to_ms = min(query.to_ms, _END_OF_TIME_MS)
-    if from_ms >= to_ms:
+    if from_ms >= to_ms or not all((query.measurement, query.field, *query.tags, *query.group_by)):
         return 0, 0
     if (to_ms - 1) // query.step_ms - from_ms // query.step_ms >= MAX_WINDOWS:
         raise UsageError(

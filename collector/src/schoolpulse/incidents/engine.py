@@ -1,0 +1,230 @@
+"""The incident engine: evidence in, transitions out. No clock, no I/O, no chance.
+
+Time is the events' own (the collector's clock at receipt, which never runs backwards). A deadline fires
+at its due time, before whatever happens at that time or later, and its transitions carry that time. So the
+same events give the same incidents, however they are cut into calls of `apply` and `advance`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+
+from schoolpulse.incidents import blindness, explain, grouping, opening
+from schoolpulse.incidents.desk import Desk, Mutes, NeverMuted
+from schoolpulse.incidents.evidence import Evidence, Heard, Online, OwnLink, PlannedStop, Will
+from schoolpulse.incidents.model import SchoolStatus, Transition
+from schoolpulse.incidents.policy import Policy
+from schoolpulse.incidents.roster import Roster
+from schoolpulse.incidents.rules import paths, silence, uplinks
+from schoolpulse.incidents.state import EngineState, Phase, SchoolState
+from schoolpulse.incidents.tracks import BACKUP, LINE, SILENCE
+
+NEVER = 2**62
+
+
+class Engine:
+    """Decides.
+
+    Args:
+        policy: every threshold.
+        roster: who the schools are; replaced by `set_roster` when the registry changes.
+        state: where an earlier engine stopped; a fresh one by default.
+        mutes: when nobody is to be woken; by default never.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        roster: Roster,
+        state: EngineState | None = None,
+        mutes: Mutes | None = None,
+    ) -> None:
+        self._desk = Desk(policy, roster, state or EngineState(), mutes or NeverMuted())
+        self._heap: list[tuple[int, str]] = []
+        self._queued: dict[str, int] = {}
+        self._dirty: set[str] = set()
+        for school in self.state.schools.values():
+            self._schedule(school)
+
+    @property
+    def state(self) -> EngineState:
+        """What is remembered; to be saved, not to be changed."""
+        return self._desk.state
+
+    @property
+    def now_ms(self) -> int:
+        """The engine's time: of the last event, or how far it was advanced."""
+        return self.state.own.now_ms
+
+    def set_roster(self, roster: Roster) -> None:
+        """Take up a changed registry. Schools that are gone are forgotten, but not their open incidents."""
+        self._desk.roster = roster
+
+    def apply(self, event: Evidence) -> list[Transition]:
+        """Let `event` happen, after every deadline that is due until then."""
+        own = self.state.own
+        at_ms = max(event.received_ms, own.now_ms)
+        restarted = isinstance(event, OwnLink) and event.connected and own.linked and not own.blind
+        if not restarted:  # else nobody listened since the last event, and silence meant nothing
+            self._run_deadlines(at_ms)
+        self._at(at_ms)
+        if isinstance(event, OwnLink):
+            blindness.own_link(self._desk, event)
+        else:
+            self._of_agent(event)
+        self._settle()
+        return self._taken()
+
+    def advance(self, now_ms: int) -> list[Transition]:
+        """Fire every deadline due until `now_ms`; no event before `now_ms` may follow."""
+        self._run_deadlines(now_ms)
+        self._at(max(now_ms, self.now_ms))
+        return self._taken()
+
+    def take_statuses(self) -> list[tuple[str, SchoolStatus, int]]:
+        """What the wall has to be told since the last call: school, status, since when."""
+        taken, self._desk.statuses = self._desk.statuses, []
+        return taken
+
+    def take_touched(self) -> tuple[set[str], set[str]]:
+        """Schools and incidents that must be saved since the last call."""
+        desk = self._desk
+        taken = self._dirty, desk.touched_incidents
+        self._dirty, desk.touched_incidents = set(), set()
+        return taken
+
+    def statuses(self) -> Mapping[str, SchoolStatus]:
+        """How every school of the roster stands."""
+        schools = self.state.schools
+        return {
+            school_id: schools[school_id].status if school_id in schools else SchoolStatus.UNKNOWN
+            for school_id in self._desk.roster.ids
+        }
+
+    def _of_agent(self, event: Heard | Online | Will | PlannedStop) -> None:
+        desk = self._desk
+        if event.agent_id in desk.policy.witness_agents and isinstance(event, Heard):
+            blindness.witness(desk, event)
+        school_id = desk.roster.by_agent.get(event.agent_id)
+        if school_id is None:
+            return
+        school = desk.school(school_id)
+        desk.touched.add(school_id)
+        if isinstance(event, Heard):
+            explain.learn(desk, school, event)
+            if silence.on_heard(desk, school, event):
+                uplinks.on_heard(desk, school, event)
+                paths.on_heard(desk, school, event)
+        elif isinstance(event, Online):
+            silence.on_online(desk, school, event)
+        elif isinstance(event, Will):
+            silence.on_will(desk, school, event)
+        else:
+            silence.on_stop(desk, school, event)
+
+    # Deadlines. The heap may hold a school too early, never too late: a heartbeat moves its deadline away
+    # without touching the heap, and what comes up too early is put back.
+
+    def _run_deadlines(self, until_ms: int) -> None:
+        desk = self._desk
+        while True:
+            own_ms = self._own_due_ms()
+            school_ms = self._heap[0][0] if self._heap and not desk.blind else NEVER
+            due_ms = min(own_ms, school_ms)
+            if due_ms > until_ms:
+                return
+            if own_ms <= school_ms:
+                self._at(max(own_ms, self.now_ms))
+                self._fire_own()
+            else:
+                self._fire_next_school()
+            self._settle()
+
+    def _own_due_ms(self) -> int:
+        due_ms = self.state.own.blind_due_ms or NEVER
+        group_ms = 0 if self._desk.blind else grouping.next_due(self._desk)
+        return min(due_ms, group_ms or NEVER)
+
+    def _fire_own(self) -> None:
+        if 0 < self.state.own.blind_due_ms <= self.now_ms:
+            blindness.fire(self._desk)
+        else:
+            grouping.fire(self._desk)
+
+    def _fire_next_school(self) -> None:
+        queued_ms, school_id = heapq.heappop(self._heap)
+        if self._queued.get(school_id) != queued_ms:
+            return
+        del self._queued[school_id]
+        school = self.state.schools[school_id]
+        due_ms, key = self._next_due(school)
+        if due_ms > queued_ms:
+            self._schedule(school)
+            return
+        self._at(max(due_ms, self.now_ms))
+        self._desk.touched.add(school_id)
+        if key == "":
+            silence.fire_deadline(self._desk, school)
+        elif key == "case":
+            explain.fire(self._desk, school)
+        else:
+            opening.fire(self._desk, school, key)
+
+    def _next_due(self, school: SchoolState) -> tuple[int, str]:
+        """When something is due next, and what: a track, the case, or the heartbeat deadline (empty)."""
+        due_ms, due_key = silence.deadline_ms(self._desk, school) or NEVER, ""
+        resumed_ms = self.state.own.resumed_ms
+        for key, track in school.tracks.items():
+            if track.due_ms:
+                at_ms = max(track.due_ms, resumed_ms)
+                if key == SILENCE and track.phase is Phase.SUSPECT:
+                    at_ms = max(at_ms, self.state.own.armed_ms)
+                if at_ms < due_ms:
+                    due_ms, due_key = at_ms, key
+        if school.case is not None and 0 < school.case.due_ms < due_ms:
+            due_ms, due_key = school.case.due_ms, "case"
+        return due_ms, due_key
+
+    def _schedule(self, school: SchoolState) -> None:
+        due_ms, _ = self._next_due(school)
+        queued_ms = self._queued.get(school.school, NEVER)
+        if due_ms < queued_ms:
+            self._queued[school.school] = due_ms
+            heapq.heappush(self._heap, (due_ms, school.school))
+
+    def _at(self, at_ms: int) -> None:
+        self._desk.now_ms = self.state.own.now_ms = at_ms
+
+    def _settle(self) -> None:
+        """Look once more at every school that was touched: its deadline and its status."""
+        desk = self._desk
+        for school_id in sorted(desk.touched) if len(desk.touched) > 1 else desk.touched:
+            school = desk.school(school_id)
+            self._schedule(school)
+            status = self._status_of(school)
+            if status is not school.status:
+                school.status = status
+                desk.statuses.append((school_id, status, desk.now_ms))
+        self._dirty |= desk.touched
+        desk.touched.clear()
+
+    def _status_of(self, school: SchoolState) -> SchoolStatus:  # noqa: PLR0911  # a table in words
+        if self._desk.blind or not school.heard_ms:
+            return SchoolStatus.UNKNOWN
+        if school.stopped_ms:
+            return SchoolStatus.STOPPED
+        if not school.tracks:
+            return SchoolStatus.ONLINE
+        is_open = {key for key, track in school.tracks.items() if track.phase is Phase.OPEN}
+        if SILENCE in is_open or LINE in is_open:
+            return SchoolStatus.DOWN
+        if BACKUP in is_open:
+            return SchoolStatus.ON_BACKUP
+        if any(not key.startswith("device:") for key in is_open):
+            return SchoolStatus.DEGRADED
+        return SchoolStatus.ONLINE
+
+    def _taken(self) -> list[Transition]:
+        taken, self._desk.transitions = self._desk.transitions, []
+        return taken

@@ -1,0 +1,61 @@
+"""Which uplink carries the school: primary down while it speaks means that the backup does."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from schoolpulse.incidents import opening
+from schoolpulse.incidents.desk import Desk
+from schoolpulse.incidents.evidence import Heard, UplinkSeen
+from schoolpulse.incidents.freshness import SLACK_MS, world_ms
+from schoolpulse.incidents.state import SchoolState
+from schoolpulse.incidents.tracks import BACKUP, note_dip, recovered, suspect
+
+ROUND_MS = 3_000
+"""Rows so near one another are one look at all uplinks."""
+
+
+def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
+    """Follow the uplinks through a fresh batch, round by round."""
+    rows = heard.uplinks
+    if not rows:
+        return
+    if any(row.at_ms < before.at_ms for before, row in pairwise(rows)):
+        rows = tuple(sorted(rows))
+    first = 0
+    for at, row in enumerate(rows):
+        if row.at_ms - rows[first].at_ms > ROUND_MS:
+            _round(desk, school, heard, rows[first:at])
+            first = at
+    _round(desk, school, heard, rows[first:])
+
+
+def _round(desk: Desk, school: SchoolState, heard: Heard, rows: tuple[UplinkSeen, ...]) -> None:
+    primary_active = primary_carrier = backup_active = None
+    for row in rows:
+        if row.role == "backup":
+            backup_active = row.active or backup_active
+        else:
+            primary_active, primary_carrier = row.active, row.carrier
+    down = primary_carrier is False or (backup_active is True and primary_active is not True)
+    up = primary_active is True and primary_carrier is not False
+    at_ms = world_ms(school, rows[0].at_ms, heard.received_ms) if heard.timed else desk.now_ms
+    if at_ms < school.back_ms - SLACK_MS and backup_active is not True:
+        return  # from before it came back: history
+    if down:
+        school.primary_down_ms = school.primary_down_ms or at_ms
+        suspect(desk, school, BACKUP, at_ms, desk.policy.backup_confirm_ms)
+    elif up:
+        school.primary_down_ms = 0
+        dropped = recovered(desk, school, BACKUP, at_ms)
+        if (
+            dropped is not None
+            and desk.armed(desk.now_ms)
+            and note_dip(desk, school, dropped.since_ms, at_ms)
+        ):
+            _flapping(desk, school)
+
+
+def _flapping(desk: Desk, school: SchoolState) -> None:
+    if not any(track.incident for track in school.tracks.values()):
+        opening.open_flapping(desk, school, BACKUP)

@@ -195,7 +195,7 @@ class FakeStore:
             return []
         return [
             Series(
-                dict.fromkeys(query.group_by, value) if query.group_by else {},
+                {tag: "icmp" if tag == "method" else value for tag in query.group_by},
                 [self._window(at, base, query) for at in self._times(query)],
             )
             for value, base in shape.items()
@@ -388,6 +388,7 @@ def lively(count: int, seed: int = 7) -> Backend:
         (backup[9], IncidentKind.DEGRADED, SchoolStatus.DEGRADED, Cause.DEGRADED_LINE, 41 * MINUTE_MS),
     )
     for school, kind, status, cause, ago_ms in events:
+        backend.speak(school, 31.0, backup=status is SchoolStatus.ON_BACKUP)
         backend.opens(school, kind, status, cause, ago_ms)
     past = backend.opens(
         backup[2], IncidentKind.OUTAGE, SchoolStatus.DOWN, Cause.POWER_CUT, 3 * HOUR_MS + 40 * MINUTE_MS

@@ -83,7 +83,7 @@ def router(services: Services) -> APIRouter:
         viewers += 1
         try:
             yield b"retry: 2000\n\n"
-            quiet = 0
+            quiet = QUIET_TICKS  # whoever comes back is told at once that we are here
             while not services.live.closed:
                 revision, event = feed.since(epoch, revision, school)
                 epoch = services.live.epoch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,6 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from schoolpulse.errors import SinkUnavailable
-
-logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -105,8 +102,8 @@ async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
     return problem(503, str(error), headers={"Retry-After": str(max(1, round(retry_s)))})
 
 
-async def _mistake(request: Request, error: Exception) -> JSONResponse:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+async def _mistake(_request: Request, _error: Exception) -> JSONResponse:
+    # The server logs it with its traceback.
     return problem(500, "The log of the collector says more.")
 
 

@@ -154,20 +154,16 @@ class AgentFigures:
         return max(words, key=lambda word: word[0])[1] if words else None
 
     def _reachability(self) -> dict[str, Reach]:
-        best: dict[str, Reach] = {}
+        """By scope. Where addresses are probed they speak for the line, and names and pages do not."""
+        by_scope: dict[str, dict[tuple[Cell, Cell], tuple[int, Cells]]] = {}
         for at_ms, cells in self._recent("reachability"):
-            reach = Reach(
-                at_ms,
-                bool(cells.get("up")),
-                _number(cells.get("rtt_ms")),
-                _number(cells.get("jitter_ms")),
-                _number(cells.get("loss_ratio")),
-            )
-            scope = str(cells.get("scope") or "")
-            known = best.get(scope)
-            if known is None or _rank(reach) < _rank(known):
-                best[scope] = reach
-        return best
+            targets = by_scope.setdefault(str(cells.get("scope") or ""), {})
+            # Newest first: after a switch to the backup the answers over the other uplink are old news.
+            targets.setdefault((cells.get("method"), cells.get("target")), (at_ms, cells))
+        return {
+            scope: min((_reach(*row) for row in _by_address(list(targets.values()))), key=_rank)
+            for scope, targets in by_scope.items()
+        }
 
     def _uplink(self) -> UplinkNow | None:
         for at_ms, cells in self._recent("wan"):
@@ -200,6 +196,20 @@ def _forget_stale(kept: dict[tuple[str | None, ...], _Kept]) -> None:
     newest = max(row[0] for row in kept.values())
     for key in [key for key, row in kept.items() if row[0] < newest - STALE_MS]:
         del kept[key]
+
+
+def _by_address(rows: list[tuple[int, Cells]]) -> list[tuple[int, Cells]]:
+    return [row for row in rows if row[1].get("method") in {"icmp", "tcp"}] or rows
+
+
+def _reach(at_ms: int, cells: Cells) -> Reach:
+    return Reach(
+        at_ms,
+        bool(cells.get("up")),
+        _number(cells.get("rtt_ms")),
+        _number(cells.get("jitter_ms")),
+        _number(cells.get("loss_ratio")),
+    )
 
 
 def _number(cell: Cell) -> float | None:

@@ -19,6 +19,7 @@ from schoolpulse.web.assets import Asset, make_asset, read_page, static_assets, 
 
 LANGUAGE_COOKIE = "schoolpulse-lang"
 _YEAR_S = 365 * 86_400
+Lang = Annotated[str | None, Query(max_length=8)]
 _KEY = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 
 
@@ -37,7 +38,6 @@ def page(name: str, language: Language) -> Asset:
 def router(has_school: Callable[[str], bool]) -> APIRouter:
     """The routes; `has_school` tells by its id which schools have a page."""
     routes = APIRouter(include_in_schema=False)
-    Lang = Annotated[str | None, Query(max_length=8)]  # noqa: N806  # a type
 
     @routes.get("/")
     async def wall(request: Request, lang: Lang = None) -> Response:

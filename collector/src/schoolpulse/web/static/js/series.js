@@ -1,0 +1,62 @@
+// Asks the API for a school's past, and picks what the charts show.
+
+const HOUR = 3_600_000;
+const MINUTE = 60_000;
+
+/** The ranges one can choose, each with the width of its windows. */
+export const RANGES = {
+  "1h": { length: HOUR, step: MINUTE / 2 },
+  "24h": { length: 24 * HOUR, step: 5 * MINUTE },
+  "7d": { length: 7 * 24 * HOUR, step: 30 * MINUTE },
+  "30d": { length: 30 * 24 * HOUR, step: 2 * HOUR },
+};
+
+async function ask(path, parameters) {
+  const response = await fetch(`${path}?${new URLSearchParams(parameters)}`);
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return response.json();
+}
+
+/** Everything about `school` in `range`: latency, loss, traffic, when it was measured, and its incidents. */
+export async function loadPast(school, { from, to, step }) {
+  const series = async (measurement, field, ...by) => {
+    const parameters = [
+      ...Object.entries({ measurement, field, from: Math.floor(from), to: Math.ceil(to), step }),
+      ...by.map((tag) => ["by", tag]),
+    ];
+    return (await ask(`/api/v1/schools/${encodeURIComponent(school)}/series`, parameters)).series;
+  };
+  const [rtt, loss, received, sent, uptime] = await Promise.all([
+    series("reachability", "rtt_ms", "scope", "method"),
+    series("reachability", "loss_ratio", "scope", "method"),
+    series("interface", "rx_bps", "interface"),
+    series("interface", "tx_bps", "interface"),
+    series("system", "uptime_s"),
+  ]);
+  return { rtt: byScope(rtt), loss: byScope(loss), received, sent, starts: uptime[0]?.at_ms ?? [] };
+}
+
+/** The school's incidents that touch the range, newest first. */
+export async function loadIncidents(school, { from, to }) {
+  const parameters = { school, from: Math.floor(from), to: Math.ceil(to), limit: 100 };
+  return (await ask("/api/v1/incidents", parameters)).items;
+}
+
+/** One series a scope: by probes of addresses, of which icmp is preferred to tcp. */
+function byScope(all) {
+  const preference = ["icmp", "tcp"];
+  const chosen = new Map();
+  for (const series of all) {
+    const at = preference.indexOf(series.tags.method);
+    const known = chosen.get(series.tags.scope);
+    if (at >= 0 && (!known || at < preference.indexOf(known.tags.method))) chosen.set(series.tags.scope, series);
+  }
+  return chosen;
+}
+
+/** Of several interfaces the one that is the school's line: the uplink in use, else the busiest. */
+export function ofUplink(all, interfaceName) {
+  const volume = (series) => series.mean.reduce((sum, value) => sum + value, 0);
+  const named = all.find(({ tags }) => tags.interface === interfaceName);
+  return named ?? all.toSorted((a, b) => volume(b) - volume(a))[0] ?? null;
+}

@@ -90,18 +90,22 @@ def parse_step(text: str | None, within: Range) -> int:
     Raises:
         Refused: it is no width, or cuts the range into too many windows.
     """
-    span_ms = within.to_ms - within.from_ms
     if text is None:
-        return next((step for step in _ROUND_STEPS if span_ms / step <= 240), _ROUND_STEPS[-1])
+        return next((step for step in _ROUND_STEPS if _windows(within, step) <= 240), _ROUND_STEPS[-1])
     match = _STEP.match(text)
     if match is None:
         raise invalid("step", "no width: `60s`, `5m`, `1h`, `1d` or milliseconds are expected")
     step_ms = int(match[1]) * _UNITS[match[2] or ""]
     if step_ms < MIN_STEP_MS:
         raise invalid("step", "at least one second")
-    if step_ms > MAX_TIME_MS or span_ms / step_ms > MAX_WINDOWS:
+    if step_ms > MAX_TIME_MS or _windows(within, step_ms) > MAX_WINDOWS:
         raise invalid("step", f"at most {MAX_WINDOWS} windows: widen the step or narrow the range")
     return step_ms
+
+
+def _windows(within: Range, step_ms: int) -> int:
+    """How many windows the range touches; they begin at multiples of their width."""
+    return (within.to_ms - 1) // step_ms - within.from_ms // step_ms + 1
 
 
 _ROUND_STEPS = [

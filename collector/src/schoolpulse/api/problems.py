@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from schoolpulse.errors import SinkUnavailable
+from schoolpulse.errors import SinkUnavailable, UsageError
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -102,6 +102,11 @@ async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
     return problem(503, str(error), headers={"Retry-After": str(max(1, round(retry_s)))})
 
 
+async def _usage(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, UsageError)  # noqa: S101  # registered for nothing else
+    return problem(422, f"{error}: {error.hint}" if error.hint else str(error))
+
+
 async def _mistake(_request: Request, _error: Exception) -> JSONResponse:
     # The server logs it with its traceback.
     return problem(500, "The log of the collector says more.")
@@ -112,6 +117,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(SinkUnavailable, _unavailable)
+    app.add_exception_handler(UsageError, _usage)
     app.add_exception_handler(Exception, _mistake)
 
 

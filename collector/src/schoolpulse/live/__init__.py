@@ -19,7 +19,7 @@ from typing import Protocol
 
 from schoolpulse.clock import Clock
 from schoolpulse.contract.models import Birth, State, Telemetry
-from schoolpulse.incidents.model import Change, Incident, SchoolStatus, Transition
+from schoolpulse.incidents.model import Change, Incident, IncidentKind, SchoolStatus, Transition
 from schoolpulse.live.figures import AgentFigures, Figures
 from schoolpulse.messages import Link, Received
 from schoolpulse.registry.models import School
@@ -69,10 +69,12 @@ class Snapshot:
     incidents: Sequence[Incident]
 
 
-@dataclass(slots=True)
-class _Status:
-    status: SchoolStatus
-    since_ms: int | None
+_KIND_OF_STATUS = {
+    SchoolStatus.DOWN: IncidentKind.OUTAGE,
+    SchoolStatus.ON_BACKUP: IncidentKind.ON_BACKUP,
+    SchoolStatus.DEGRADED: IncidentKind.DEGRADED,
+}
+_UNHEARD = (SchoolStatus.UNKNOWN, None)
 
 
 class LiveView:
@@ -92,7 +94,7 @@ class LiveView:
         self._closed = False
         self._revision = 1
         self._agents: dict[str, AgentFigures] = {}
-        self._statuses: dict[str, _Status] = {}
+        self._statuses: dict[str, tuple[SchoolStatus, int | None]] = {}
         self._open: dict[str, Incident] = {}
         self._resolved: deque[tuple[int, Incident]] = deque()
         self._touched: dict[str, int] = {}  # school, agent or incident, prefixed: revision of its last change
@@ -125,10 +127,8 @@ class LiveView:
         with self._lock:
             for incident in incidents:
                 self._open[incident.id] = incident
-            began = {incident.school: incident.start for incident in self._open.values()}
             for school_id, status in statuses.items():
-                since_ms = None if status is SchoolStatus.ONLINE else began.get(school_id)
-                self._statuses[school_id] = _Status(status, since_ms)
+                self._statuses[school_id] = (status, None)
             self._everything_changed()
 
     def on_transition(self, transition: Transition) -> None:
@@ -136,6 +136,7 @@ class LiveView:
         incident = transition.incident
         with self._lock:
             self._touch("i:" + incident.id)
+            self._touch(f"s:{incident.school}")
             if transition.change is Change.RESOLVED:
                 self._open.pop(incident.id, None)
                 self._resolved.append((self._revision, incident))
@@ -148,9 +149,8 @@ class LiveView:
     def on_status(self, school_id: str, status: SchoolStatus, at_ms: int) -> None:
         """A school's state changed at `at_ms`, or is said again."""
         with self._lock:
-            known = self._statuses.get(school_id)
-            if known is None or known.status is not status:
-                self._statuses[school_id] = _Status(status, at_ms)
+            if self._statuses.get(school_id, _UNHEARD)[0] is not status:
+                self._statuses[school_id] = (status, at_ms)
                 self._touch("s:" + school_id)
 
     def snapshot(self) -> Snapshot:
@@ -163,7 +163,8 @@ class LiveView:
         """One school as it is now."""
         with self._lock:
             self._look_at_registry()
-            return next((self._now(school) for school in self._schools if school.id == school_id), None)
+            found = next((school for school in self._schools if school.id == school_id), None)
+            return self._now(found, self._starts()) if found else None
 
     def changes_since(self, epoch: str, revision: int) -> Snapshot | None:
         """What changed after `revision`; None where nothing did, everything where that cannot be told."""
@@ -245,23 +246,25 @@ class LiveView:
     def _changed(self, school: School) -> int:
         return max(self._touched.get("s:" + school.id, 0), self._touched.get(f"a:{school.agent_id}", 0))
 
-    def _now(self, school: School) -> SchoolNow:
-        known = self._statuses.get(school.id)
+    def _starts(self) -> Mapping[tuple[str | None, IncidentKind], int]:
+        """When each open incident began: later evidence may have corrected it since the state changed."""
+        return {(incident.school, incident.kind): incident.start for incident in self._open.values()}
+
+    def _now(self, school: School, starts: Mapping[tuple[str | None, IncidentKind], int]) -> SchoolNow:
+        status, since_ms = self._statuses.get(school.id, _UNHEARD)
+        kind = _KIND_OF_STATUS.get(status)
+        if kind is not None:
+            since_ms = starts.get((school.id, kind), since_ms)
         agent = self._agents.get(school.agent_id or "")
-        return SchoolNow(
-            school,
-            known.status if known else SchoolStatus.UNKNOWN,
-            known.since_ms if known else None,
-            agent.snapshot() if agent else None,
-        )
+        return SchoolNow(school, status, since_ms, agent.snapshot() if agent else None)
 
     def _counts(self) -> Mapping[SchoolStatus, int]:
-        statuses = (self._statuses.get(school.id) for school in self._schools)
-        return Counter(known.status if known else SchoolStatus.UNKNOWN for known in statuses)
+        return Counter(self._statuses.get(school.id, _UNHEARD)[0] for school in self._schools)
 
     def _snapshot(
         self, schools: Iterable[School], incidents: Sequence[Incident], *, complete: bool
     ) -> Snapshot:
+        starts = self._starts()
         return Snapshot(
             epoch=self.epoch,
             revision=self._revision,
@@ -269,6 +272,6 @@ class LiveView:
             complete=complete,
             heard_ms=self._heard_ms,
             counts=self._counts(),
-            schools=[self._now(school) for school in schools],
+            schools=[self._now(school, starts) for school in schools],
             incidents=incidents,
         )

@@ -183,9 +183,10 @@ class AgentFigures:
         rows = self._recent("interface")
         if uplink is not None:
             names = {uplink.name, uplink.interface}
-            rows = [
-                row for row in rows if row[1].get("interface") in names or row[1].get("uplink") in names
-            ] or rows
+            matching = [
+                row for row in rows if names & {row[1].get(tag) for tag in ("interface", "name", "uplink")}
+            ]
+            rows = matching or rows
         if len(rows) != 1:
             return None
         at_ms, cells = rows[0]

@@ -16,6 +16,8 @@ from schoolpulse.i18n import LANGUAGES, Language, catalogue
 CHART_LIBRARY = ("chartkick", "django/static/chartkick/Chart.bundle.js")
 """Chart.js 4 with its date adapter, as the package ``chartkick`` carries it."""
 
+TEXTS = ("web.", "kind.", "cause.")
+
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -55,8 +57,8 @@ def static_assets() -> Mapping[str, Asset]:
 
 
 def web_texts(language: Language) -> dict[str, str]:
-    """Every text of the page in `language` by its key."""
-    return {key: texts[language] for key, texts in catalogue().items() if key.startswith("web.")}
+    """Every text of the page in `language` by its key: its own, and the words for incidents."""
+    return {key: texts[language] for key, texts in catalogue().items() if key.startswith(TEXTS)}
 
 
 def read_page(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import { marks } from "./axis.js";
 import { byId, h, say } from "./dom.js";
-import { statusOfKind } from "./status.js";
+import { kindText, statusOfKind } from "./status.js";
 import { duration, percent, shortTime, t } from "./texts.js";
 
 /** The stretches in which windows follow one another, as [from, to]. */
@@ -39,7 +39,7 @@ export function drawBand(range, starts, incidents) {
   const bars = measured.map(([start, end]) => part("online", start, end, t("web.chart.measured")));
   for (const incident of incidents.toReversed()) {
     const end = incident.end ?? to;
-    const title = `${t(`web.kind.${incident.kind}`)} · ${shortTime(incident.start, to)} · ${duration(end - incident.start)}`;
+    const title = `${kindText(incident)} · ${shortTime(incident.start, to)} · ${duration(end - incident.start)}`;
     bars.push(part(statusOfKind(incident.kind), incident.start, end, title));
   }
   byId("band").replaceChildren(...bars.filter(Boolean));

@@ -1,7 +1,7 @@
 // What stands around every page: clock, theme, language, and how the page's own connection is doing.
 
 import { byId, remember, say } from "./dom.js";
-import { duration, t, time } from "./texts.js";
+import { capital, duration, t, time } from "./texts.js";
 
 const OLD_MS = 10_000;
 const SILENT_MS = 3 * 60_000;
@@ -53,5 +53,3 @@ function pulseText(state, now, heardMs) {
   }
   return `${t("web.connection.live")} · ${freshness}`;
 }
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,7 +1,7 @@
 // The incidents of one school in the chosen range, as a table.
 
 import { byId, h, icon } from "./dom.js";
-import { statusOfKind } from "./status.js";
+import { causeText, kindText, statusOfKind } from "./status.js";
 import { duration, shortTime, t } from "./texts.js";
 
 /** Draws `incidents`, newest first; null where they could not be loaded. */
@@ -20,8 +20,8 @@ function row(incident, now) {
   return h(
     "tr",
     {},
-    h("td", {}, h("span", { class: "what" }, sign, t(`web.kind.${incident.kind}`))),
-    h("td", {}, t(`web.cause.${incident.cause}`)),
+    h("td", {}, h("span", { class: "what" }, sign, kindText(incident))),
+    h("td", {}, causeText(incident)),
     h("td", {}, shortTime(incident.start, now)),
     h("td", {}, incident.end === null ? t("web.incidents.still_open") : shortTime(incident.end, now)),
     h("td", {}, duration((incident.end ?? now) - incident.start)),

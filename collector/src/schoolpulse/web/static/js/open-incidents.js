@@ -1,7 +1,7 @@
 // The open incidents on the wall: which school, what, since when, why, how far.
 
 import { byId, h, icon, say } from "./dom.js";
-import { scopeText, severity, statusOfKind } from "./status.js";
+import { causeText, kindText, scopeText, severity, statusOfKind } from "./status.js";
 import { duration, shortName, shortTime, t } from "./texts.js";
 
 export class OpenIncidents {
@@ -57,7 +57,7 @@ export class OpenIncidents {
     const facts = [
       t("web.wall.since", { time: shortTime(incident.start, now) }),
       (incident.school && scopeText(incident)) || incident.provider,
-      t(`web.cause.${incident.cause}`),
+      causeText(incident),
     ];
     const item = h(
       "li",
@@ -68,7 +68,7 @@ export class OpenIncidents {
         sign,
         h("strong", {}, where),
         age,
-        h("p", { class: "kind" }, t(`web.kind.${incident.kind}`)),
+        h("p", { class: "kind" }, kindText(incident)),
         h("p", {}, facts.filter(Boolean).join(" · ")),
       ),
     );

@@ -1,6 +1,6 @@
 // The states of a school, worst first: the order of the wall, of its figures and of its legend.
 
-import { t } from "./texts.js";
+import { capital, t } from "./texts.js";
 
 export const STATUSES = ["down", "on_backup", "degraded", "unknown", "stopped", "online"];
 
@@ -20,6 +20,12 @@ export function statusOfKind(kind) {
   if (kind === "on_backup") return "on_backup";
   return kind === "outage" || kind === "blind" ? "down" : "degraded";
 }
+
+/** What an incident is. */
+export const kindText = (incident) => t(`kind.${incident.kind}`);
+
+/** Why it is, as far as known. */
+export const causeText = (incident) => capital(t(`cause.${incident.cause}`));
 
 /** What an incident's scope is called; of a single school that goes without saying. */
 export function scopeText(incident) {

@@ -92,6 +92,9 @@ export function plain(text) {
     .toLowerCase();
 }
 
+/** `text` with a capital first letter. */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** A school's name as it fits on a tile: the kind of school in letters. */
 export function shortName(name) {
   return name

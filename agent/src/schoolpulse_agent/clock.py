@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -48,3 +49,15 @@ def boot_id(path: Path = _BOOT_ID) -> str:
         return path.read_text("ascii").strip().replace("-", "")[:64] or "unknown"
     except (OSError, ValueError):
         return "unknown"
+
+
+def newest_change_ms(folder: Path) -> int:
+    """When anything in `folder` was last written, in milliseconds; 0 where nothing is there.
+
+    By the clock of then, so that it is certainly over now.
+    """
+    newest = 0.0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            newest = max(newest, path.stat().st_mtime)
+    return int(newest * 1000)

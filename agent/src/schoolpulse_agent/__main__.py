@@ -1,0 +1,104 @@
+"""The command line: ``schoolpulse-agent run|once|check-config --config FILE``.
+
+Exit status 0 done, 1 it failed while running, 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from schoolpulse_agent import __version__
+from schoolpulse_agent.clock import SystemClock
+from schoolpulse_agent.config import load
+from schoolpulse_agent.errors import AgentError, ConfigError
+from schoolpulse_agent.settings import Settings
+
+DEFAULT_CONFIG = Path("/etc/schoolpulse-agent.toml")
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if args.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        settings = load(args.config)
+        commands = {"run": _run, "once": _once, "check-config": _check}
+        return commands[args.command](settings, args.json)
+    except ConfigError as error:
+        _complain(error, args.json)
+        return USAGE
+    except AgentError as error:
+        _say(f"schoolpulse-agent: {error}" + (f"\n  {error.hint}" if error.hint else ""))
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="schoolpulse-agent", description="Measures a school's lines.")
+    parser.add_argument("--version", action="version", version=f"schoolpulse-agent {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command, text in (
+        ("run", "measure and send until stopped"),
+        ("once", "print one round of measurements; needs no broker"),
+        ("check-config", "say all that is wrong with a configuration"),
+    ):
+        sub = subparsers.add_parser(command, help=text, description=text)
+        sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+        sub.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        sub.add_argument("--verbose", action="store_true", help="log details too")
+    return parser
+
+
+def _run(settings: Settings, _as_json: bool) -> int:
+    from schoolpulse_agent.runner import Runner  # noqa: PLC0415  # the other commands need no MQTT
+
+    runner = Runner(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # A handler interrupts the very thread that waits on the runner's event: set it from another.
+        signal.signal(number, lambda *_: threading.Thread(target=runner.stop).start())
+    runner.run()
+    return DONE
+
+
+def _once(settings: Settings, as_json: bool) -> int:
+    from schoolpulse_agent import once  # noqa: PLC0415  # `run` needs no tables
+
+    found = once.measure_once(settings, SystemClock())
+    sys.stdout.write(once.as_json(found) if as_json else once.as_table(found))
+    return FAILED if found["failed"] else DONE
+
+
+def _check(settings: Settings, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps({"ok": True, "agent": settings.agent.id, "problems": []}) + "\n")
+    else:
+        sys.stdout.write(f"the configuration of agent {settings.agent.id} is good\n")
+    return DONE
+
+
+def _complain(error: ConfigError, as_json: bool) -> None:
+    if as_json:
+        problems = [problem._asdict() for problem in error.problems]
+        sys.stdout.write(json.dumps({"ok": False, "problems": problems}, ensure_ascii=False) + "\n")
+    _say(f"schoolpulse-agent: {error}")
+    for problem in error.problems:
+        _say(f"  {problem}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

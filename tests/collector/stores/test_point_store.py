@@ -299,7 +299,7 @@ def test_many_points_in_one_write(store: PointStore) -> None:
     assert (window.min, window.max, window.count) == (0.0, 6172.0, 12_345)
 
 
-_texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _values = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False, width=32), st.integers(-(2**53), 2**53), st.booleans()
 )

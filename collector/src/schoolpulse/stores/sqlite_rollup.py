@@ -16,6 +16,7 @@ from schoolpulse.stores.sqlite_settings import SqliteSettings
 
 DAY_MS = 24 * HOUR_MS
 _CHUNK = 500
+_RECEIPTS = 10_000
 _BUDGET_S = 0.5
 
 _ROLL_UP = (
@@ -52,7 +53,8 @@ class Housekeeping:
             " WITHOUT ROWID"
         )
         self._floors = dict(connection.execute("SELECT name, at_ms FROM floor").fetchall())
-        self._sweep: Iterator[int] | None = iter(self._all_series())
+        self._sweep: Iterator[int] | None = None
+        self._sweep_is_due = True
         self._after = (0, 0)
 
     @property
@@ -107,7 +109,6 @@ class Housekeeping:
 
     def _raise_floors(self, now_ms: int) -> None:
         """Move the floors to the hour that the retention has reached; nothing below may still be marked."""
-        changed = False
         for name, keep_ms in self._keep_ms.items():
             floor_ms = (now_ms - keep_ms) // HOUR_MS * HOUR_MS
             if floor_ms <= self._floors.get(name, 0):
@@ -116,13 +117,14 @@ class Housekeeping:
             # it would become the whole of a window whose other points are gone.
             self._connection.execute("INSERT OR REPLACE INTO floor VALUES (?, ?)", (name, floor_ms))
             self._floors[name] = floor_ms
-            changed = True
-        if changed and self._sweep is None:
-            self._sweep = iter(self._all_series())
+            self._sweep_is_due = True
 
     def _sweep_some(self, until_s: float) -> None:
         """Delete what lies below the floors, series by series, until the time is up."""
         connection = self._connection
+        if self._sweep is None and self._sweep_is_due:
+            self._sweep_is_due = False
+            self._sweep = iter([row[0] for row in connection.execute("SELECT id FROM series")])
         while self._sweep is not None:
             if self._clock.monotonic() >= until_s:
                 return
@@ -134,18 +136,15 @@ class Housekeeping:
                         f"DELETE FROM {table} WHERE series_id = ? AND at_ms < {int(floor_ms)}",  # noqa: S608 -- our own table names
                         [(series,) for series in chunk],
                     )
-                connection.execute(
+                receipts = connection.execute(
                     "DELETE FROM delivery WHERE (stream_id, seq) IN"
                     " (SELECT stream_id, seq FROM delivery WHERE at_ms < ? LIMIT ?)",
-                    (self.raw_floor_ms, 20 * _CHUNK),
-                )
+                    (self.raw_floor_ms, _RECEIPTS),
+                ).rowcount
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            if len(chunk) < _CHUNK:
+            if len(chunk) < _CHUNK and receipts < _RECEIPTS:
                 self._sweep = None
-
-    def _all_series(self) -> list[int]:
-        return [row[0] for row in self._connection.execute("SELECT id FROM series")]

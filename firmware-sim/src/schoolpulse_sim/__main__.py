@@ -55,6 +55,27 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--summary", metavar="FILE", help="the figures as JSON, written at the end")
     run.set_defaults(command=_run)
 
+    fleet = commands.add_parser(
+        "fleet", help="gateways with the real spool and publisher, to be killed at will"
+    )
+    fleet.add_argument("--broker", required=True, metavar="URL", help="mqtt://host:1883")
+    fleet.add_argument("--folder", required=True, type=Path, help="spools and ledgers, one folder a gateway")
+    fleet.add_argument("--gateways", type=int, default=10, metavar="K", help="how many (default 10)")
+    fleet.add_argument("--first", type=int, default=1, metavar="N", help="number of the first (default 1)")
+    fleet.add_argument("--interval", default="500ms", help="between two batches of a gateway (default 500ms)")
+    fleet.add_argument("--points", type=int, default=10, help="in a batch (default 10)")
+    fleet.add_argument(
+        "--stop-file", type=Path, metavar="FILE", help="ends appending once it is there, as SIGUSR1 does"
+    )
+    fleet.add_argument("--mqtt", choices=("5", "3.1.1"), default="5", help="protocol version (default 5)")
+    fleet.add_argument("--keepalive", default="10s", help="MQTT keepalive (default 10s)")
+    fleet.add_argument("--reconnect", default="1s", help="spread of the first try to reconnect (default 1s)")
+    fleet.add_argument("--confirm-timeout", default="5s", help="until a batch is sent again (default 5s)")
+    fleet.add_argument(
+        "--backlog-per-s", type=float, default=200.0, help="old batches a second (default 200)"
+    )
+    fleet.set_defaults(command=_fleet)
+
     listing = commands.add_parser("scenarios", help="the scenarios that come along")
     listing.set_defaults(command=_scenarios)
     return parser
@@ -79,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
 
     version = 5 if options.mqtt == "5" else 4
     broker = Broker.of(options.broker, version=version, ca_file=options.ca)
-    duration_s = _seconds(options.duration)
+    duration_s = _seconds(options.duration) if options.duration else float("inf")
     simulation = Simulation(options.scenario, broker, seed=options.seed, schools=options.schools)
     if options.registry:
         Path(options.registry).write_bytes(simulation.district.registry_csv())
@@ -114,9 +135,7 @@ def _tell_ready(simulation: Any, done: threading.Event) -> None:
             return
 
 
-def _seconds(text: str | None) -> float:
-    if text is None:
-        return float("inf")
+def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -124,7 +143,39 @@ def _seconds(text: str | None) -> float:
     try:
         return span_ms(text) / 1000
     except ValueError as error:
-        raise UsageError(f"--duration: {error}") from error
+        raise UsageError(f"{text!r}: not {error}") from error
+
+
+def _fleet(options: argparse.Namespace) -> int:
+    from schoolpulse_agent.settings import BatchSettings, broker_at  # noqa: PLC0415 - other commands do without
+    from schoolpulse_sim.fleet import Fleet, FleetSettings  # noqa: PLC0415 - the same
+
+    broker = broker_at(
+        options.broker,
+        protocol=options.mqtt,
+        keepalive_s=max(1, round(_seconds(options.keepalive))),
+        reconnect_spread_s=_seconds(options.reconnect),
+        reconnect_max_s=_seconds(options.reconnect) * 4,
+    )
+    batch = BatchSettings(
+        interval_s=_seconds(options.interval),
+        backlog_per_s=options.backlog_per_s,
+        confirm_timeout_s=_seconds(options.confirm_timeout),
+    )
+    settings = FleetSettings(
+        folder=options.folder,
+        gateways=options.gateways,
+        first=options.first,
+        interval_s=_seconds(options.interval),
+        points=options.points,
+        stop_file=options.stop_file,
+        batch=batch,
+    )
+    fleet = Fleet(settings, broker)
+    signal.signal(signal.SIGUSR1, lambda *_: fleet.halt())
+    _say({"ready": True, "agents": fleet.agent_ids, "pid": os.getpid()})
+    _say(fleet.run())
+    return 0
 
 
 def _scenarios(options: argparse.Namespace) -> int:

@@ -228,6 +228,10 @@ class Gateway:
         self._seen = seen
         if changed:
             self._flushes = FLUSHES_AFTER_CHANGE
+            if self._open_ms != NEVER and (now.line or self.active == BACKUP):
+                # The network seems to be back: try about now.
+                self._tries = 0
+                self._open_ms = min(self._open_ms, now_ms + int(self._chance.random() * SECOND))
         due = now_ms >= self._batch_ms
         quiet = self._thin_ms and not self._flushes and self._calm(now) and now_ms < self._full_ms
         # Unset clocks: the samples are stamped with the true time once it is known ("repaired").
@@ -321,9 +325,11 @@ class Gateway:
         """The connection is gone, or could not be made: try again, more and more patiently."""
         self._forget(lost_rows=False)
         if self.running:
-            limit_ms = min(self._settings.backoff_max, SECOND << min(self._tries, 20))
+            limit_ms = min(
+                self._settings.reconnect_max, self._settings.reconnect_spread << min(self._tries, 9)
+            )
             self._tries += 1
-            self._open_ms = now_ms + 100 + int(self._chance.random() * limit_ms)
+            self._open_ms = now_ms + int(self._chance.random() * limit_ms)
 
     def confirmed(self, now_ms: int, confirm: wire.Confirm) -> None:
         """The collector has these on its disk."""

@@ -104,11 +104,13 @@ class AgentSettings(_Table):
     devices: Annotated[Span, Field(ge=SECOND)] = MINUTE
     """Between two looks at the devices behind the gateway."""
     keepalive: Annotated[Span, Field(ge=5 * SECOND)] = 30 * SECOND
-    backoff_max: Annotated[Span, Field(ge=SECOND)] = 30 * SECOND
-    """Longest wait before another try to connect; each wait is drawn from 0 up to the present limit."""
+    reconnect_spread: Annotated[Span, Field(ge=SECOND)] = 40 * SECOND
+    """After a lost connection the first try comes at a random moment within this time."""
+    reconnect_max: Annotated[Span, Field(ge=SECOND)] = 2 * MINUTE
+    """Further tries come within a time that doubles up to this."""
     keep_batches: Annotated[int, Field(ge=1, le=1_000_000)] = 25_000
     """Unconfirmed batches kept; beyond it the oldest is discarded, and said so."""
-    backlog_per_s: Annotated[int, Field(ge=1, le=1_000)] = 20
+    backlog_per_s: Annotated[int, Field(ge=1, le=1_000)] = 10
     """Old batches sent a second, after the newest."""
 
 

@@ -78,10 +78,10 @@ class Spooled:
         return self._queue.pop() if self._queue else None
 
     def take(self, count: int) -> list[int]:
-        """Take up to `count` of what is to go, oldest first, and still unconfirmed."""
+        """Take up to `count` of what is to go and still unconfirmed, newest first."""
         taken: list[int] = []
         while self._queue and len(taken) < count:
-            seq = self._queue.popleft()
+            seq = self._queue.pop()
             if seq in self._bodies:
                 taken.append(seq)
         return taken

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     BAD_ROW_WIDTH = "bad_row_width"
     TIME_IN_FUTURE = "time_in_future"
     TIME_TOO_OLD = "time_too_old"
+    UNDECODABLE = "undecodable"
     TOO_MANY_STREAMS = "too_many_streams"
     TOO_MANY_GAPS = "too_many_gaps"
     POINT_REFUSED = "point_refused"
@@ -74,6 +75,7 @@ _EXPLAIN = {
     Reason.BAD_ROW_WIDTH: "a row has more or fewer values than its block has columns",
     Reason.TIME_IN_FUTURE: "a sample is stamped more than five minutes ahead of the collector's clock",
     Reason.TIME_TOO_OLD: "a sample is stamped before 2020: the clock was never set",
+    Reason.UNDECODABLE: "reading it failed in a way that has no name yet; that is the collector's fault",
     Reason.TOO_MANY_STREAMS: "there are more streams than the collector keeps",
     Reason.TOO_MANY_GAPS: "the stream has more gaps than the collector keeps; fill them first",
     Reason.POINT_REFUSED: "the store's database refuses this point for good",

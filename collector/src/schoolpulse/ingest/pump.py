@@ -191,10 +191,9 @@ class SinkRunner:
                 return
         if self._aside_in_a_row >= ASIDE_IN_A_ROW and not self._backoff.at_limit:
             return
-        source, payload = self._journal.raw(message.position)
-        detail = f"{self.name}: {type(first).__name__}"
+        # A sink that cannot even note a position is what is broken, not the message: this raises then.
         self._sink.process([], message.position)
-        self._journal.put_aside(Reason.SINK_FAILED, detail, source, payload, message.received_ms)
+        self._quarantine(message, first)
         self._note_position(message.position)
         self._aside_in_a_row += 1
         _log.error(
@@ -202,6 +201,18 @@ class SinkRunner:
             self.name,
             TRIES_BEFORE_DOUBT,
         )
+
+    def _quarantine(self, message: Received, first: Exception) -> None:
+        source, payload = self._journal.raw(message.position)
+        detail = f"{self.name}: {type(first).__name__}"
+        while not self._stopping.is_set():
+            try:
+                self._journal.put_aside(Reason.SINK_FAILED, detail, source, payload, message.received_ms)
+            except JournalFull as error:
+                self._note_failure(f"a message cannot be put aside: {error}", error.hint)
+                self._pause(None)
+            else:
+                return
 
     # -- what others see -----------------------------------------------------------------------------
 

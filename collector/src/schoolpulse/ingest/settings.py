@@ -31,7 +31,7 @@ class BrokerSettings(_Settings):
     protocol: Literal["5", "3.1.1"] = "5"
     """The MQTT version; 3.1.1 for a broker that knows no other. It has no `receive_maximum`."""
     receive_maximum: Annotated[int, Field(ge=1, le=65_535)] = 2_000
-    """How many messages may be on their way here unacknowledged: the bound on what a blocked journal holds."""
+    """How many messages may be here unacknowledged: all that waits in memory while the journal is blocked."""
     keepalive_s: Annotated[int, Field(ge=2, le=3_600)] = 15
     """Silence on the connection after which either end asks whether the other lives, seconds."""
     session_expiry_s: Annotated[int, Field(ge=0, le=2**32 - 2)] = 86_400

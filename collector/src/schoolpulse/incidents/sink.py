@@ -97,6 +97,7 @@ class IncidentSink:
         self._linked = False
         self._lock = threading.RLock()
         self._position = 0
+        self._stale = False
         self._schools: Sequence[School] = ()
         self._engine = self._load()
 
@@ -151,25 +152,34 @@ class IncidentSink:
 
     def _commit(self, work: Callable[[], list[Transition]], position: int, *, always: bool) -> None:
         with self._lock:
-            self._take_up_registry()
-            transitions = work()
-            touched = self._engine.take_touched()
-            statuses = self._engine.take_statuses()
-            if not (always or transitions or any(touched)):
-                return
+            # What fails half-way leaves an engine that knows more than the database: it is thrown away.
+            stale, self._stale = self._stale, True
             try:
-                with self._sql.begin() as connection:
-                    self._repository.save(connection, transitions, self._engine.state, touched, position)
-                    if self._outbox is not None and transitions:
-                        self._outbox.put(connection, transitions)
+                if stale:
+                    self._engine = self._load()
+                    position = max(position, self._position)
+                transitions, statuses = self._save(work, position, always=always)
             except SQLAlchemyError as error:
-                self._engine = self._load()
                 raise SinkUnavailable(
-                    f"the incidents' database cannot be written: {type(error).__name__}",
+                    f"the incidents' database fails: {type(error).__name__}",
                     hint="is the disk full, or the database away?",
                 ) from error
-            self._position = position
+            self._stale = False
         self._tell(transitions, statuses)
+
+    def _save(
+        self, work: Callable[[], list[Transition]], position: int, *, always: bool
+    ) -> tuple[list[Transition], list[tuple[str, SchoolStatus, int]]]:
+        self._take_up_registry()
+        transitions = work()
+        touched = self._engine.take_touched()
+        if always or transitions or any(touched):
+            with self._sql.begin() as connection:
+                self._repository.save(connection, transitions, self._engine.state, touched, position)
+                if self._outbox is not None and transitions:
+                    self._outbox.put(connection, transitions)
+            self._position = position
+        return transitions, self._engine.take_statuses()
 
     def _tell(
         self, transitions: Sequence[Transition], statuses: Sequence[tuple[str, SchoolStatus, int]]

@@ -312,21 +312,27 @@ def test_tls_with_an_authority_of_ones_own(
         open_store().write([points(3)], [])
 
 
-def test_one_request_at_a_time(fake: FakeInflux, open_store: Callable[..., InfluxStore]) -> None:
-    busy = threading.Lock()
-    overlaps: list[int] = []
+@pytest.mark.parametrize("allowed", [1, 2, 3])
+def test_no_more_requests_at_once_than_allowed(
+    fake: FakeInflux, open_store: Callable[..., InfluxStore], allowed: int
+) -> None:
+    room = threading.Semaphore(allowed)
+    # Each request waits for as many as may be on their way together: were they fewer, it would fail.
+    together = threading.Barrier(allowed)
 
-    def count(lines: list[str]) -> Answer:
-        if not busy.acquire(blocking=False):
-            overlaps.append(1)
-            return OK
-        time.sleep(0.002)  # a request that takes a moment, so that another could come
-        busy.release()
+    def count(_: list[str]) -> Answer:
+        if not room.acquire(blocking=False):
+            return 500, {}, "too many at once"
+        try:
+            together.wait(60)
+        finally:
+            room.release()
         return OK
 
     fake.write = count
-    assert open_store(batch_points=10).write([points(300)], []).points == 300
-    assert (overlaps, len(fake.stored)) == ([], 300)
+    store = open_store(batch_points=10, parallel_requests=allowed)
+    assert store.write([points(60 * allowed)], []).points == 60 * allowed
+    assert len(fake.stored) == 60 * allowed
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from schoolpulse.errors import StoreUnavailable
 from schoolpulse.stores.base import BadPoint, Delivery, PointBlock, Series, SeriesQuery, Written
@@ -21,8 +22,8 @@ logger = logging.getLogger(__name__)
 class InfluxStore:
     """A `PointStore` in InfluxDB. Writes come from one thread, queries from any.
 
-    While one request is on its way the next one is encoded; more than that is never in flight, so that
-    an InfluxDB that is slow is not made slower.
+    While requests are on their way the next one is encoded; more than `parallel_requests` are never in
+    flight, so that an InfluxDB that is slow is not made slower.
     """
 
     name = "influx"
@@ -31,28 +32,29 @@ class InfluxStore:
         self._settings = settings
         self._http = InfluxHttp(settings)
         self._writer = LineWriter(settings)
-        self._sender = ThreadPoolExecutor(1, "influx-write")
+        self._sender = ThreadPoolExecutor(settings.parallel_requests, "influx-write")
         self._ready = False
         self._said: set[str] = set()
 
     def write(self, blocks: Sequence[PointBlock], deliveries: Sequence[Delivery]) -> Written:
-        """Write everything; the receipts last. See `PointStore.write`."""
+        """Write everything, in no particular order. See `PointStore.write`."""
         if not self._ready:
             self._prepare()
         unwritable: list[BadPoint] = []
         refused: list[RefusedLine] = []
         lines = 0
-        pending: Future[list[RefusedLine]] | None = None
+        pending: deque[Future[list[RefusedLine]]] = deque()
         try:
             for batch in self._batches(blocks, deliveries, unwritable):
                 lines += len(batch)
-                if pending is not None:
-                    refused += pending.result()
-                pending = self._sender.submit(self._writer.write, batch)
-            if pending is not None:
-                refused += pending.result()
+                if len(pending) == self._settings.parallel_requests:
+                    refused += pending.popleft().result()
+                pending.append(self._sender.submit(self._writer.write, batch))
+            while pending:
+                refused += pending.popleft().result()
         except StoreUnavailable:
             self._ready = False  # it may come back empty: look at it anew
+            wait(pending)
             raise
         bad = [_bad_point(line, reason) for line, reason in refused]
         bad_points = sum(1 for point in bad if point.measurement != DELIVERY)

@@ -27,6 +27,7 @@ class InfluxSettings(BaseModel):
     ca_file: Path | None = None
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
     batch_points: Annotated[int, Field(ge=1, le=50_000)] = 5_000
+    parallel_requests: Annotated[int, Field(ge=1, le=8)] = 2
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """How long InfluxDB 1.x keeps raw points; None leaves the database as it is."""
 

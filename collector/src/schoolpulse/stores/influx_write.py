@@ -40,7 +40,7 @@ class _Refused(Exception):
 
 
 class LineWriter:
-    """Writes lines and finds those that InfluxDB will never take. Not for two threads at once."""
+    """Writes lines and finds those that InfluxDB will never take; from any thread."""
 
     def __init__(self, settings: InfluxSettings) -> None:
         self._settings = settings

@@ -23,8 +23,9 @@ STOREYS = (
     ("ingest", "stores", "incidents"),
     ("notify", "live", "web"),
     ("api",),
-    ("config",),
+    ("config", "server"),
     ("app",),
+    ("demo",),
     ("commands",),
     ("__main__",),
 )

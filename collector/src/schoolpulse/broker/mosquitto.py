@@ -52,7 +52,12 @@ class Mosquitto:
         self._config.write_text(self._settings)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  # the program is mosquitto, the rest is ours
-                [program, "-c", str(self._config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [program, "-c", str(self._config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # It does not hear the terminal's Ctrl-C: we end it, after its clients.
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while self._process.poll() is None and time.monotonic() < deadline:

@@ -6,7 +6,11 @@ agent sends again what was not confirmed (docs/decisions/0002-embedded-broker.md
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import textwrap
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from iotcore import Broker
@@ -35,7 +39,8 @@ class Rumqttd:
         self._config.parent.mkdir(parents=True, exist_ok=True)
         self._config.write_text(self._settings)
         try:
-            self._broker = Broker(config_path=str(self._config)).start()
+            with _deaf_to_ctrl_c():
+                self._broker = Broker(config_path=str(self._config)).start()
         except (OSError, RuntimeError) as error:
             self.stop()
             raise BrokerUnavailable(
@@ -49,6 +54,19 @@ class Rumqttd:
             self._broker.stop()
             self._broker = None
         self._config.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """A child that is started in here does not hear the terminal's Ctrl-C: we end it, after its clients."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 _CONFIG = textwrap.dedent("""\

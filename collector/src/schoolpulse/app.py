@@ -1,0 +1,210 @@
+"""One collector, wired: everything is made here and nothing imports this.
+
+Data flows one way: broker -> subscriber -> journal -> sinks (store, incidents, live) -> outbox, API, page.
+Starting goes from the far end to the near one, stopping the other way round, so that nothing is taken in
+that cannot be passed on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Mapping
+
+from schoolpulse import __version__
+from schoolpulse.api.app import create_app
+from schoolpulse.api.services import Services
+from schoolpulse.broker.base import EmbeddedBroker
+from schoolpulse.broker.registry import embedded_broker
+from schoolpulse.clock import Clock, SystemClock
+from schoolpulse.config import Config
+from schoolpulse.database import connect
+from schoolpulse.errors import BrokerUnavailable
+from schoolpulse.incidents.policy import Policy
+from schoolpulse.incidents.repository import IncidentRepository
+from schoolpulse.incidents.sink import IncidentSink
+from schoolpulse.ingest.journal import Journal
+from schoolpulse.ingest.pump import SinkRunner
+from schoolpulse.ingest.subscriber import Subscriber
+from schoolpulse.ingest.trimmer import Trimmer
+from schoolpulse.live import LiveView
+from schoolpulse.metrics import Metrics
+from schoolpulse.notify.channels.registry import channels
+from schoolpulse.notify.delivery import Delivery
+from schoolpulse.notify.outbox import Outbox
+from schoolpulse.registry.repository import Registry
+from schoolpulse.server import WebServer
+from schoolpulse.stores.registry import create_store
+from schoolpulse.stores.sink import StoreSink
+
+_log = logging.getLogger(__name__)
+
+REGISTRY_REFRESH_S = 2.0
+STORE_LINGER_S = 0.25
+"""The store likes few and large writes; a quarter of a second nobody sees on a chart."""
+BROKER_TRIES = 20
+BROKER_RETRY_S = 0.5
+"""After a crash the broker of the life before may hold its port for a moment."""
+
+
+class Collector:
+    """Everything behind one configuration, from `start` to `stop`.
+
+    Raises:
+        SchoolPulseError: the port is taken, a file cannot be opened, a secret cannot be read.
+    """
+
+    def __init__(self, config: Config, clock: Clock | None = None, policy: Policy | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        config.make_folders()
+        self._server = WebServer(config.http.host, config.http.port)
+        self.url = f"http://{config.http.host}:{self._server.port}/"
+        self._database = connect(config.database_url)
+        self.registry = Registry(self._database)
+        self.journal = Journal(
+            config.data_dir / "journal.db",
+            max_bytes=config.ingest.max_journal_bytes,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+        self.store = create_store(config.store)
+        self.incidents = IncidentRepository(self._database)
+        self.outbox = Outbox(
+            self._database,
+            config.endpoints,
+            channels(),
+            school=self.registry.school,
+            public_url=config.http.public_url,
+        )
+        self._delivery = Delivery(self.outbox, self.clock, self.metrics)
+        self.live = LiveView(self.registry, self.clock, position=self.journal.last_position)
+        self._subscriber = Subscriber(
+            config.broker_settings, self.journal, self.clock, self.metrics, settings=config.ingest
+        )
+        self._broker = _embedded(config)
+        self._runners = self._make_runners(policy or Policy())
+        self._trimmer = Trimmer(self.journal, self._runners, self.clock)
+        self._stopping = threading.Event()
+        self._refresher = threading.Thread(target=self._refresh, name="registry", daemon=True)
+
+    def start(self) -> None:
+        """Start every part; returns when messages are taken and pages are answered.
+
+        Raises:
+            SchoolPulseError: the embedded broker or the web server does not start.
+        """
+        if self._broker is not None:
+            _start(self._broker, self.clock)
+        self._delivery.start()
+        for runner in self._runners:
+            runner.start()
+        self._trimmer.start()
+        self._refresher.start()
+        self._subscriber.start()
+        self._server.start(create_app(self._services()))
+        _log.info("serving %s", self.url)
+
+    def stop(self) -> None:
+        """Stop taking messages, pass on what is here as far as it goes, let go of everything."""
+        self._stopping.set()
+        self.live.close()
+        with contextlib.ExitStack() as parts:
+            parts.callback(self._database.dispose)
+            parts.callback(self.store.close)
+            parts.callback(self.journal.close)
+            parts.callback(self._delivery.stop)
+            parts.callback(self._trimmer.stop)
+            for runner in self._runners:
+                parts.callback(runner.stop)
+            if self._broker is not None:
+                parts.callback(self._broker.stop)
+            parts.callback(self._subscriber.stop)
+            parts.callback(self._server.stop)
+        _log.info("stopped")
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every sink has everything that the journal has."""
+        return all(runner.caught_up for runner in self._runners)
+
+    def _make_runners(self, policy: Policy) -> list[SinkRunner]:
+        store = StoreSink(
+            store=self.store,
+            identify=self._identify,
+            load_cursor=lambda: self.journal.cursor("store"),
+            save_cursor=lambda position: self.journal.set_cursor("store", position),
+            put_aside=lambda reason, detail, payload: self.journal.put_aside(
+                reason, detail, "store", payload
+            ),
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+        incidents = IncidentSink(
+            policy=policy,
+            registry=self.registry,
+            sql_engine=self._database,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            listeners=[self.live],
+            started_ms=self.clock.now_ms(),
+        )
+        self.live.restore(incidents.statuses(), self.incidents.open())
+        return [
+            SinkRunner(self.journal, store, self.clock, self.metrics, linger_s=STORE_LINGER_S),
+            SinkRunner(
+                self.journal, incidents, self.clock, self.metrics, watermark=self._subscriber.watermark
+            ),
+            SinkRunner(self.journal, self.live, self.clock, self.metrics),
+        ]
+
+    def _identify(self, agent_id: str, _at_ms: int) -> str | None:
+        school = self.registry.school_of(agent_id)
+        return school.id if school else None
+
+    def _refresh(self) -> None:
+        while not self.clock.wait(self._stopping, REGISTRY_REFRESH_S):
+            try:
+                if self.registry.refresh():
+                    _log.info("the registry has changed: %d schools", len(self.registry.schools()))
+            except Exception:  # noqa: BLE001 - the registry as it was is better than none
+                _log.exception("the registry cannot be read")
+
+    def _ready(self) -> Mapping[str, str]:
+        parts = {"broker": self._subscriber.trouble or "ok"}
+        parts |= {runner.name: runner.failing or "ok" for runner in self._runners}
+        return parts
+
+    def _services(self) -> Services:
+        return Services(
+            registry=self.registry,
+            store=self.store,
+            incidents=self.incidents,
+            live=self.live,
+            metrics=self.metrics,
+            clock=self.clock,
+            version=__version__,
+            ready=self._ready,
+        )
+
+
+def _embedded(config: Config) -> EmbeddedBroker | None:
+    settings = config.embedded_broker
+    if settings is None:
+        return None
+    folder = config.data_dir / "broker"
+    return embedded_broker(settings.name, host=settings.host, port=settings.port, folder=folder)
+
+
+def _start(broker: EmbeddedBroker, clock: Clock) -> None:
+    for remaining in reversed(range(BROKER_TRIES)):
+        try:
+            broker.start()
+        except BrokerUnavailable:
+            if not remaining:
+                raise
+            clock.wait(threading.Event(), BROKER_RETRY_S)
+        else:
+            _log.info("the embedded broker %s runs", broker.name)
+            return

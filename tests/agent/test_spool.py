@@ -366,15 +366,15 @@ def test_a_killed_process_loses_nothing_that_append_returned(tmp_path: Path) -> 
         )
         assert process.stdout is not None
         for _ in range(20 + turn * 7):
-            stream, seq, number = process.stdout.readline().split()
+            stream, seq, count = process.stdout.readline().split()
             assert (stream, int(seq)) not in returned
-            returned[stream, int(seq)] = int(number)
+            returned[stream, int(seq)] = int(count)
         process.kill()
         process.wait(30)
         for line in process.stdout.read().splitlines():
             if len(line.split()) == 3 and line.endswith(tuple("0123456789")):
-                stream, seq, number = line.split()
-                returned.setdefault((stream, int(seq)), int(number))
+                stream, seq, last = line.split()
+                returned.setdefault((stream, int(seq)), int(last))
         process.stdout.close()
     spool = Spool(tmp_path, max_bytes=ROOMY)
     for (stream, number_in_stream), number in returned.items():

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 ANSWER_TIMEOUT_S = 15.0
 """For the broker's answers to CONNECT and SUBSCRIBE."""
 _VARIABLE_HEADER_BYTES = 16
+_MAX_IN_FLIGHT = 1000
 
 
 class ConnectionLost(Exception):
@@ -59,6 +60,7 @@ class Connection:
         self._accepted = False
         self._subscribing: int | None = None
         self._unacknowledged: dict[int, float] = {}
+        self._receive_maximum = _MAX_IN_FLIGHT
         self._end: str | None = None
         self.max_packet_bytes = wire.MAX_MESSAGE_BYTES * 2
 
@@ -104,6 +106,11 @@ class Connection:
     def fits(self, topic: str, payload: bytes) -> bool:
         """Whether the broker takes a packet that large."""
         return len(topic) + len(payload) + _VARIABLE_HEADER_BYTES <= self.max_packet_bytes
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the broker takes one more before it has acknowledged what it got."""
+        return len(self._unacknowledged) < self._receive_maximum
 
     @property
     def unacknowledged(self) -> int:
@@ -170,9 +177,10 @@ class Connection:
         if hasattr(mqtt, "CallbackAPIVersion"):  # paho-mqtt 2.x
             options["callback_api_version"] = mqtt.CallbackAPIVersion.VERSION2
         client = mqtt.Client(**options)
-        client.suppress_exceptions = True
-        client.max_inflight_messages_set(1000)
-        client.max_queued_messages_set(1000)
+        client.suppress_exceptions = True  # they are logged all the same, by the next line
+        client.enable_logger(log)
+        client.max_inflight_messages_set(_MAX_IN_FLIGHT)
+        client.max_queued_messages_set(_MAX_IN_FLIGHT)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -189,8 +197,7 @@ class Connection:
             return
         self._accepted = True
         limits = vars(properties) if properties is not None else {}
-        if "ReceiveMaximum" in limits:  # paho ignores it
-            self._client.max_inflight_messages_set(limits["ReceiveMaximum"])
+        self._receive_maximum = limits.get("ReceiveMaximum", _MAX_IN_FLIGHT)  # paho ignores it
         self.max_packet_bytes = limits.get("MaximumPacketSize", self.max_packet_bytes)
 
     def _on_disconnect(self, _client: Any, _data: Any, *reasons: Any) -> None:

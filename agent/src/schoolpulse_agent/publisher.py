@@ -208,7 +208,7 @@ class Publisher:
         while self._replies:
             connection.publish(wire.topic(self._agent_id, wire.Kind.REPLY), self._replies.pop(0))
         topic = wire.topic(self._agent_id, wire.Kind.TELEMETRY)
-        while (batch := self._window.next()) is not None:
+        while connection.has_room and (batch := self._window.next()) is not None:
             body = self._spool.read(batch.seq, batch.stream)
             if body is None:
                 self._window.refused(batch)

@@ -35,16 +35,22 @@ _RAW_DIRTY = """SELECT v.at_ms / :step * :step, sum(v.value), count(*), min(v.va
 _ROLLED = """SELECT r.at_ms / :step * :step, sum(r.sum), sum(r.count), min(r.min), max(r.max) FROM {table} r
     WHERE r.series_id = :series AND r.at_ms >= :from AND r.at_ms < :to AND {clean} GROUP BY 1"""
 _WINDOW_CLEAN = "NOT EXISTS (SELECT 1 FROM dirty d WHERE d.series_id = r.series_id AND d.at_ms = r.at_ms)"
-_HOUR_DIRTY = """EXISTS (SELECT 1 FROM dirty d WHERE d.series_id = r.series_id
-    AND d.at_ms >= r.at_ms / :hour * :hour AND d.at_ms < r.at_ms / :hour * :hour + :hour)"""
+_HOUR_CLEAN = """NOT EXISTS (SELECT 1 FROM dirty d WHERE d.series_id = r.series_id
+    AND d.at_ms >= r.at_ms AND d.at_ms < r.at_ms + :hour)"""
+
+# An hour that was written to: its windows that were not. Begins at what is marked, which is little.
+_CLEAN_IN_DIRTY_HOURS = f"""SELECT r.at_ms / :step * :step, sum(r.sum), sum(r.count), min(r.min), max(r.max)
+    FROM (SELECT DISTINCT at_ms / :hour * :hour AS at_ms FROM dirty
+          WHERE series_id = :series AND at_ms >= :from AND at_ms < :to) h
+    CROSS JOIN five_minutes r ON r.series_id = :series AND r.at_ms >= h.at_ms AND r.at_ms < h.at_ms + :hour
+    WHERE {_WINDOW_CLEAN} GROUP BY 1"""  # noqa: S608 -- our own words
 
 _STATEMENTS = {
     "value": (_RAW,),
     "five_minutes": (_ROLLED.format(table="five_minutes", clean=_WINDOW_CLEAN), _RAW_DIRTY),
     "hours": (
-        _ROLLED.format(table="hours", clean=f"NOT {_HOUR_DIRTY}"),
-        # An hour that was written to: its windows that were not, and the raw values of those that were.
-        _ROLLED.format(table="five_minutes", clean=f"{_HOUR_DIRTY} AND {_WINDOW_CLEAN}"),
+        _ROLLED.format(table="hours", clean=_HOUR_CLEAN),
+        _CLEAN_IN_DIRTY_HOURS,
         _RAW_DIRTY,
     ),
 }

@@ -1,0 +1,197 @@
+"""A configuration is read whole or refused with all of its mistakes; each setting changes something."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schoolpulse_agent.__main__ import main
+from schoolpulse_agent.config import load, parse
+from schoolpulse_agent.errors import ConfigError
+from schoolpulse_agent.probes.targets import DEFAULT_TARGETS
+from schoolpulse_agent.settings import BatchSettings, BrokerSettings, Settings, Uplink
+
+HERE = Path(__file__).parent
+LEAST = '[agent]\nid = "thcs-go-vap"\n[broker]\nurl = "mqtt://127.0.0.1"\n'
+FULL = """
+[agent]
+id = "thcs-go-vap"
+state_dir = "/srv/agent"
+clock_wait_s = 60
+
+[broker]
+url = "mqtts://broker.example:9883"
+protocol = "3.1.1"
+username = "thcs-go-vap"
+password_file = "{folder}/password"
+ca_file = "{folder}/ca.pem"
+cert_file = "{folder}/cert.pem"
+key_file = "{folder}/key.pem"
+keepalive_s = 45
+reconnect_spread_s = 20
+reconnect_max_s = 90
+
+[batch]
+interval_s = 15
+in_flight = 10
+backlog_per_s = 2.5
+confirm_timeout_s = 12
+
+[spool]
+max_bytes = 5_000_000
+
+[[uplink]]
+name = "wan"
+role = "primary"
+interface = "eth0"
+technology = "fibre"
+
+[[uplink]]
+name = "lte"
+role = "backup"
+interface = "wwan0"
+
+[probes.system]
+enabled = false
+
+[probes.interface]
+interval_s = 30
+interfaces = ["eth0", "br-lan"]
+
+[probes.wan]
+interval_s = 3
+report_s = 20
+
+[probes.reachability]
+interval_s = 20
+timeout_s = 2
+tries = 2
+report_s = 120
+
+[[probes.reachability.target]]
+name = "office"
+scope = "national"
+method = "tcp"
+address = "office.example:443"
+interval_s = 60
+uplink = "lte"
+"""
+
+
+def full(tmp_path: Path) -> Settings:
+    for name in ("password", "ca.pem", "cert.pem", "key.pem"):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(0o600)
+    return parse(FULL.format(folder=tmp_path).encode())
+
+
+def test_all_but_the_id_and_the_broker_has_a_default() -> None:
+    settings = parse(LEAST.encode())
+    assert settings.agent.id == "thcs-go-vap"
+    assert settings.broker == BrokerSettings("127.0.0.1", 1883)
+    assert settings.batch == BatchSettings()
+    assert settings.uplinks == (Uplink("wan"),)
+    assert {name: probe.interval_s for name, probe in settings.probes.items() if probe.enabled} == {
+        "system": 60,
+        "interface": 60,
+        "wan": 5,
+        "reachability": 10,
+    }
+    assert settings.probes["reachability"].own.targets == DEFAULT_TARGETS
+
+
+def test_every_setting_arrives(tmp_path: Path) -> None:
+    settings = full(tmp_path)
+    assert settings.agent == ("thcs-go-vap", Path("/srv/agent"), 60.0)
+    assert settings.broker == BrokerSettings(
+        host="broker.example",
+        port=9883,
+        tls=True,
+        protocol="3.1.1",
+        username="thcs-go-vap",
+        password_file=tmp_path / "password",
+        ca_file=tmp_path / "ca.pem",
+        cert_file=tmp_path / "cert.pem",
+        key_file=tmp_path / "key.pem",
+        keepalive_s=45,
+        reconnect_spread_s=20,
+        reconnect_max_s=90,
+    )
+    assert settings.batch == BatchSettings(15, 10, 2.5, 12)
+    assert settings.spool.max_bytes == 5_000_000
+    assert settings.uplinks == (
+        Uplink("wan", "primary", "eth0", "fibre"),
+        Uplink("lte", "backup", "wwan0", ""),
+    )
+    assert not settings.probes["system"].enabled
+    assert settings.probes["interface"] == (True, 30, ("eth0", "br-lan"))
+    assert settings.probes["wan"] == (True, 3, 20)
+    own = settings.probes["reachability"].own
+    assert (settings.probes["reachability"].interval_s, own.timeout_s, own.tries, own.report_s) == (
+        20,
+        2,
+        2,
+        120,
+    )
+    assert own.targets == (("office", "national", "tcp", "office.example:443", 60, "lte", ""),)
+
+
+@pytest.mark.parametrize("bad", sorted(HERE.glob("bad_configs/*.toml")), ids=lambda path: path.stem)
+def test_a_bad_configuration_has_exactly_these_mistakes(bad: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(bad)
+    assert [str(problem) for problem in refused.value.problems] == bad.with_suffix(
+        ".txt"
+    ).read_text().splitlines()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_secrets_that_others_can_read_are_refused(tmp_path: Path, mode: int) -> None:
+    full(tmp_path)
+    (tmp_path / "key.pem").chmod(mode)
+    with pytest.raises(ConfigError) as refused:
+        parse(FULL.format(folder=tmp_path).encode())
+    (problem,) = refused.value.problems
+    assert (problem.where, problem.hint) == ("broker.key_file", f"chmod 600 {tmp_path / 'key.pem'}")
+
+
+def test_a_file_that_is_not_there_or_far_too_large_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    huge = tmp_path / "huge.toml"
+    huge.write_bytes(LEAST.encode() + b"#" * 300_000)
+    with pytest.raises(ConfigError, match="a mistake") as refused:
+        load(huge)
+    assert "larger than" in refused.value.problems[0].message
+
+
+def test_check_config_speaks_to_people_and_to_scripts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = tmp_path / "agent.toml"
+    good.write_text(LEAST)
+    assert main(["check-config", "--config", str(good)]) == 0
+    assert "is good" in capsys.readouterr().out
+    assert main(["check-config", "--json", "--config", str(good)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "agent": "thcs-go-vap", "problems": []}
+    bad = str(HERE / "bad_configs/typos.toml")
+    assert main(["check-config", "--config", bad]) == 2
+    assert "did you mean state_dir?" in capsys.readouterr().err
+    assert main(["check-config", "--json", "--config", bad]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], len(said["problems"])) == (False, 5)
+    assert said["problems"][0] == {
+        "where": "agent.state_dri",
+        "message": "unknown setting",
+        "hint": "did you mean state_dir?",
+        "line": 3,
+    }
+
+
+def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["walk"])
+    assert ended.value.code == 2
+    assert "walk" in capsys.readouterr().err

@@ -24,7 +24,7 @@ from schoolpulse.stores.line_protocol import encode
 _Client: Any = InfluxDBClient  # half of the client's functions carry no types
 _Service: Any = WriteService
 _PROBE = "store_probe ok=1"
-"""A point without fault, at InfluxDB's own time: where it is refused too, the points are not what is wrong."""
+"""A point without fault, at InfluxDB's own time: where it is refused too, the points are not at fault."""
 RefusedLine = tuple[str, str]
 """A line and InfluxDB's reason."""
 

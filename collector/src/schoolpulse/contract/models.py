@@ -77,7 +77,7 @@ class Uplink(_Message):
 class Birth(_Message):
     """What an agent is: sent at each connect and when it changes."""
 
-    v: int
+    v: Version
     agent_version: Text
     boot: Id
     session: Annotated[int, Field(ge=0, le=2**53)]

@@ -174,7 +174,7 @@ class BrokerConnection:
         _data: Any,
         _flags: ConnectFlags,
         code: ReasonCode,
-        properties: Properties | None,
+        _properties: Properties | None,
     ) -> None:
         if code.is_failure:
             self._note_trouble(f"the broker refuses us: {code}")

@@ -110,7 +110,7 @@ class AgentFigures:
                 known = kept.get(key)
                 if known is None:
                     if len(kept) >= MAX_KEPT:
-                        _forget_stale(kept)
+                        _forget_before(kept, min(at_ms, received_ms) - STALE_MS)
                         if len(kept) >= MAX_KEPT:
                             continue
                 elif at_ms < known[0]:
@@ -193,9 +193,8 @@ class AgentFigures:
         return Traffic(at_ms, _number(cells.get("rx_bps")), _number(cells.get("tx_bps")))
 
 
-def _forget_stale(kept: dict[tuple[str | None, ...], _Kept]) -> None:
-    newest = max(row[0] for row in kept.values())
-    for key in [key for key, row in kept.items() if row[0] < newest - STALE_MS]:
+def _forget_before(kept: dict[tuple[str | None, ...], _Kept], at_ms: int) -> None:
+    for key in [key for key, row in kept.items() if row[0] < at_ms]:
         del kept[key]
 
 

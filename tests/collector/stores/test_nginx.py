@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import urllib3
-
 from parts.influx import Influx
 
 AT_S = 1_790_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import urllib3
 
@@ -147,7 +148,7 @@ class Influx:
         """Make an empty database."""
         self.query(f'CREATE DATABASE "{name}"')
 
-    def __enter__(self) -> Influx:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from schoolpulse.errors import SchoolPulseError, UsageError
 from schoolpulse_sim.scenario import library, load_scenario
-from schoolpulse_sim.timing import span_ms
+from schoolpulse_sim.timing import DAY, span_ms
 
 READY_TIMEOUT_S = 180.0
 
@@ -54,6 +55,18 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--duration", metavar="S", help="end by itself: seconds, or a span such as 10m")
     run.add_argument("--summary", metavar="FILE", help="the figures as JSON, written at the end")
     run.set_defaults(command=_run)
+
+    make = commands.add_parser("generate", help="in virtual time, to files")
+    _scenario_options(make)
+    make.add_argument("--days", type=float, metavar="D", help="how long, where not as the scenario says")
+    make.add_argument(
+        "--density", choices=("full", "evidence"), default="full", help="evidence: thinned probes"
+    )
+    make.add_argument("--events", required=True, type=Path, metavar="FILE", help="traffic; .gz compresses")
+    make.add_argument("--truth", type=Path, metavar="FILE", help="what really happened")
+    make.add_argument("--registry", type=Path, metavar="FILE", help="the district as a registry CSV")
+    make.add_argument("--jobs", type=int, metavar="N", help="processes (default: as many as are worth it)")
+    make.set_defaults(command=_generate)
 
     fleet = commands.add_parser(
         "fleet", help="gateways with the real spool and publisher, to be killed at will"
@@ -144,6 +157,32 @@ def _seconds(text: str) -> float:
         return span_ms(text) / 1000
     except ValueError as error:
         raise UsageError(f"{text!r}: not {error}") from error
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from schoolpulse_sim.generate import Plan, write  # noqa: PLC0415 - other commands do without
+    from schoolpulse_sim.parallel import jobs_for, parallel_traffic  # noqa: PLC0415 - the same
+
+    if options.days is not None and options.days <= 0:
+        raise UsageError("--days: more than 0")
+    began_s = time.monotonic()
+    scenario = load_scenario(options.scenario).sized(options.schools)
+    length_ms = None if options.days is None else round(options.days * DAY)
+    plan = Plan(scenario, options.seed, length_ms=length_ms)
+    if options.registry:
+        options.registry.write_bytes(plan.district.registry_csv())
+    truth = plan.truth_text()
+    if options.truth:
+        options.truth.write_bytes(truth.encode())
+    jobs = options.jobs or jobs_for(plan)
+    messages, size = write(parallel_traffic(plan, options.density, jobs), options.events)
+    figures = {"schools": len(plan.district.schools), "messages": messages, "bytes": size}
+    figures |= {"file_bytes": options.events.stat().st_size, "truths": truth.count("\n")}
+    _say(
+        figures
+        | {"start": plan.start_ms, "end": plan.end_ms, "seconds": round(time.monotonic() - began_s, 1)}
+    )
+    return 0
 
 
 def _fleet(options: argparse.Namespace) -> int:

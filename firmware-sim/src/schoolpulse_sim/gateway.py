@@ -16,12 +16,14 @@ from schoolpulse_sim.meter import BACKUP, PRIMARY, Meter, Rows, blocks_text, poi
 from schoolpulse_sim.rng import Chance, token
 from schoolpulse_sim.scenario import AgentSettings
 from schoolpulse_sim.spooled import Spooled
-from schoolpulse_sim.timing import SECOND
+from schoolpulse_sim.timing import MINUTE, SECOND
 
 NEVER = 2**63
 AGENT_VERSION = "0.1.0-sim"
-FLUSHES_AFTER_CHANGE = 3
-"""Rounds that are sent at once after something changed; then batches are full again."""
+FRESH_ROUNDS = 6
+"""Rounds after a change that are all reported; then the probes report a summary every second batch."""
+RESTLESS_MS = 5 * MINUTE
+"""So long after any change nothing is thinned."""
 _MODELS = ("GL.iNet GL-MT3000", "MikroTik hAP ax2", "Raspberry Pi 4", "Teltonika RUTX11", "NanoPi R4S")
 
 
@@ -94,7 +96,8 @@ class Gateway:
         self._rows: Rows = {}
         self._unstamped = self._in_step = False
         self._seen: tuple[object, ...] = ()
-        self._flushes = 0
+        self._fresh = self._reports = 0
+        self._restless_ms = self._beat_ms = 0
         self._passable: frozenset[str] = frozenset()
         self._set_passable(start_ms)
         first_ms = start_ms + int(self._chance.random() * spread_ms)
@@ -118,6 +121,7 @@ class Gateway:
             self._switch_ms = NEVER
             self.active = BACKUP if self.active == PRIMARY else PRIMARY
             self._set_passable(now_ms)
+            self._wake(now_ms)
         if self._round_ms <= now_ms:
             self._round(now_ms)
         if self._open_ms <= now_ms:
@@ -150,6 +154,7 @@ class Gateway:
         if self.school.backup and now.machine:
             self._watch_lines(at_ms)
         self._set_passable(at_ms)
+        self._wake(at_ms)
 
     def _watch_lines(self, at_ms: int) -> None:
         """The router's own failover: quickly away from a dead primary, more slowly back to a good one."""
@@ -198,6 +203,7 @@ class Gateway:
         self._backlog_ms = self._batch_ms = self._devices_ms = self._full_ms = NEVER
         if at_ms != NEVER:
             self._batch_ms = self._devices_ms = self._full_ms = at_ms
+            self._beat_ms = at_ms
         self._tries = 0
 
     def stop(self, now_ms: int) -> None:
@@ -221,32 +227,52 @@ class Gateway:
         return None if off_s is None else at_ms + off_s * 1000
 
     def _round(self, now_ms: int) -> None:
-        self._round_ms = now_ms + self._settings.probe
-        now = self.conditions
-        seen = (now.line, now.carrier, now.international, now.dns, now.portal, self.active, now.devices_down)
-        changed = seen != self._seen and bool(self._seen)
+        settings, now = self._settings, self.conditions
+        seen = (now.line, now.carrier, now.international, now.dns, now.portal, self.active)
+        changed = bool(self._seen) and seen != self._seen
         self._seen = seen
         if changed:
-            self._flushes = FLUSHES_AFTER_CHANGE
-            if self._open_ms != NEVER and (now.line or self.active == BACKUP):
-                # The network seems to be back: try about now.
-                self._tries = 0
-                self._open_ms = min(self._open_ms, now_ms + int(self._chance.random() * SECOND))
+            self._fresh = FRESH_ROUNDS
+            self._hurry(now_ms)
         due = now_ms >= self._batch_ms
-        quiet = self._thin_ms and not self._flushes and self._calm(now) and now_ms < self._full_ms
-        # Unset clocks: the samples are stamped with the true time once it is known ("repaired").
+        # Where the clock is not set yet, samples are stamped once the time is known, with the true time.
         stamp = now_ms if now.clock_off_s is None else now_ms + now.clock_off_s * 1000
-        if not quiet:
+        if self._fresh:
             self.meter.probe(self._rows, now_ms, stamp, now, self.active)
-            if due:
-                self._look_around(now_ms, stamp, now, changed=changed)
+        if changed:
+            self.meter.lines(self._rows, stamp, now, self.active)
+        if due:
+            self._report(now_ms, stamp, now)
+            self._batch_ms = self._next_batch(now_ms)
+        self._fresh = max(0, self._fresh - 1)
+        # Between reports a round in which nothing changes leaves nothing to be sent: skip to the next.
+        self._round_ms = now_ms + settings.probe if self._fresh else self._batch_ms
         if self.active != self._uplink and (self.connected or self.connecting):
             self._move_uplink(now_ms)
-        if due or self._flushes:
-            self._flushes = max(0, self._flushes - 1)
+        if due or changed:
             self._flush(now_ms)
-            if due:
-                self._batch_ms = self._next_batch(now_ms)
+
+    def _report(self, now_ms: int, stamp: int, now: Conditions) -> None:
+        """Every second batch the probes' summary, every other one lines, resources and devices."""
+        if self._thin_ms and now_ms < self._full_ms and now_ms > self._restless_ms and self._calm(now):
+            return
+        self._reports += 1
+        if self._reports % 2:
+            if not self._fresh:
+                self.meter.probe(self._rows, now_ms, stamp, now, self.active)
+            return
+        self._full_ms = now_ms + self._thin_ms
+        self.meter.lines(self._rows, stamp, now, self.active)
+        self.meter.resources(self._rows, now_ms, stamp, now, self.active)
+        if now_ms >= self._devices_ms:
+            self._devices_ms = now_ms + self._settings.devices - SECOND
+            self.meter.devices(self._rows, now_ms, stamp, now)
+
+    def _hurry(self, now_ms: int) -> None:
+        """The network seems to be back: try about now instead of when the patience is over."""
+        if self._open_ms != NEVER and (self.conditions.line or self.active == BACKUP):
+            self._tries = 0
+            self._open_ms = min(self._open_ms, now_ms + int(self._chance.random() * SECOND))
 
     def _next_batch(self, now_ms: int) -> int:
         """A batch's length from now; after the first only a part, so that gateways do not march in step."""
@@ -255,12 +281,12 @@ class Gateway:
         self._in_step = True
         return now_ms + int(self._chance.random() * self._settings.batch)
 
-    def _look_around(self, now_ms: int, stamp: int, now: Conditions, *, changed: bool) -> None:
-        self._full_ms = now_ms + self._thin_ms
-        self.meter.resources(self._rows, now_ms, stamp, now, self.active)
-        if now_ms >= self._devices_ms or changed:
-            self._devices_ms = now_ms + max(self._settings.devices, self._thin_ms)
-            self.meter.devices(self._rows, now_ms, stamp, now)
+    def _wake(self, at_ms: int) -> None:
+        """Something changes: the probes' next round, by their own beat, will see it."""
+        self._restless_ms = at_ms + RESTLESS_MS
+        if self._round_ms != NEVER:
+            beat_ms = self._settings.probe
+            self._round_ms = min(self._round_ms, at_ms + beat_ms - (at_ms - self._beat_ms) % beat_ms)
 
     @staticmethod
     def _calm(now: Conditions) -> bool:

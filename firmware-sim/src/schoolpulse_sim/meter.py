@@ -31,14 +31,20 @@ def _header(measurement: str, tags: tuple[str, ...], fields: tuple[str, ...]) ->
 REACHABILITY = _header(
     "reachability", ("target", "scope", "method", "uplink"), ("up", "rtt_ms", "jitter_ms", "loss_ratio")
 )
-HTTP = _header("reachability", ("target", "scope", "method", "uplink"), ("up", "rtt_ms", "captive"))
+HTTP = _header(
+    "reachability",
+    ("target", "scope", "method", "uplink"),
+    ("up", "rtt_ms", "jitter_ms", "loss_ratio", "captive"),
+)
 WAN = _header("wan", ("uplink", "role", "technology"), ("active", "carrier"))
 INTERFACE = _header(
     "interface",
-    ("interface",),
-    ("rx_bps", "tx_bps", "rx_bytes", "tx_bytes", "rx_errors", "rx_drops", "link_mbps"),
+    ("name",),
+    ("rx_bps", "tx_bps", "rx_errors", "tx_errors", "rx_drops", "tx_drops", "speed_mbps"),
 )
-SYSTEM = _header("system", (), ("uptime_s", "load1", "memory_used_ratio", "disk_used_ratio", "temperature_c"))
+SYSTEM = _header(
+    "system", (), ("uptime_s", "load_1m", "memory_used_ratio", "disk_used_ratio", "temperature_c")
+)
 DEVICE = _header("device", ("device", "kind", "parent"), ("up", "uptime_s", "latency_ms"))
 
 Rows = dict[str, list[str]]
@@ -47,6 +53,8 @@ Rows = dict[str, list[str]]
 
 def blocks_text(rows: Rows) -> str:
     """The JSON text of `blocks`."""
+    if not rows:
+        return "[]"
     return "[" + ",".join(f"{header}{','.join(lines)}]}}" for header, lines in rows.items()) + "]"
 
 
@@ -70,10 +78,10 @@ class Meter:
         "_device_boots",
         "_far_rtt_ms",
         "_resets",
-        "_rx_errors",
         "_school",
         "boot_ms",
         "rx_bytes",
+        "rx_errors",
         "tx_bytes",
     )
 
@@ -92,64 +100,73 @@ class Meter:
     def booted(self, at_ms: int) -> None:
         """The gateway has just started: its counters begin at nothing."""
         self.boot_ms = self._counted_ms = at_ms
-        self.rx_bytes = self.tx_bytes = self._rx_errors = 0
+        self.rx_bytes = self.tx_bytes = self.rx_errors = 0
 
     def uptime_s(self, at_ms: int) -> int:
         """Since the gateway booted."""
         return (at_ms - self.boot_ms) // 1000
 
     def probe(self, rows: Rows, at_ms: int, stamp: int, now: Conditions, active: str) -> None:
-        """One round of `reachability` and `wan`; `stamp` is what the gateway's clock says at `at_ms`."""
+        """One round of `reachability`; `stamp` is what the gateway's clock says at `at_ms`."""
         draw = self._chance.random
         through = now.line if active == PRIMARY else True
-        slow_ms = now.extra_ms + 12.0 * load_at(at_ms) * draw()
-        near_ms = self._base_rtt_ms + slow_ms
-        if active != PRIMARY:
-            near_ms += 28.0
-        reach = rows.setdefault(REACHABILITY, [])
-        self._reach(reach, stamp, ("lan", "lan_gateway", "icmp", "lan"), 0.4, 0.0, up=True)
+        near_ms = self._base_rtt_ms + now.extra_ms + 12.0 * load_at(at_ms) * draw()
+        edge_ms = near_ms - 0.6
         loss = now.loss_ratio
-        self._reach(reach, stamp, ("isp-edge", "isp_edge", "icmp", PRIMARY), near_ms - 0.6, loss, up=now.line)
-        loss = loss if active == PRIMARY else 0.0
-        self._reach(reach, stamp, ("vnix-hcm", "national", "icmp", active), near_ms, loss, up=through)
-        far_ms = near_ms + self._far_rtt_ms
-        beyond = through and now.international
-        self._reach(reach, stamp, ("1.1.1.1", "international", "icmp", active), far_ms, loss, up=beyond)
+        if active != PRIMARY:
+            near_ms, loss = near_ms - now.extra_ms + 28.0, 0.0
+        reach = rows.setdefault(REACHABILITY, [])
+        self._reach(reach, stamp, "gateway", "lan_gateway", "icmp", PRIMARY, 0.4, 0.0, True)
+        self._reach(reach, stamp, "isp-edge", "isp_edge", "icmp", PRIMARY, edge_ms, now.loss_ratio, now.line)
+        for target in ("vnnic-b", "vnnic-g"):
+            self._reach(reach, stamp, target, "national", "tcp", active, near_ms, loss, through)
         names = through and now.dns
-        self._reach(reach, stamp, ("dns", "national", "dns", active), near_ms + 3.0, 0.0, up=names)
-        page = names and not now.portal
-        rtt = f"{near_ms * 2 + 9.0 * draw():.1f}" if names else "null"
-        captive = 1 if names and now.portal else 0
-        web = f'[{stamp},["portal-check","national","http","{active}"],[{int(page)},{rtt},{captive}]]'
-        rows.setdefault(HTTP, []).append(web)
-        wan = rows.setdefault(WAN, [])
+        self._reach(reach, stamp, "resolver", "national", "dns", active, near_ms + 3.0, 0.0, names)
+        beyond = through and now.international
+        far_ms = near_ms + self._far_rtt_ms
+        for target in ("cloudflare", "google-dns"):
+            self._reach(reach, stamp, target, "international", "icmp", active, far_ms, loss, beyond)
+        web = rows.setdefault(HTTP, [])
+        label = f'"portal-check","international","http","{active}"'
+        if now.portal and names:
+            web.append(f"[{stamp},[{label}],[1,{near_ms:.1f},0.0,0.0,1]]")
+        elif beyond and names:
+            web.append(f"[{stamp},[{label}],[1,{far_ms * 2:.1f},{3 * draw():.1f},0.0,0]]")
+        else:
+            web.append(f"[{stamp},[{label}],[0,null,null,1.0,null]]")
+
+    def lines(self, rows: Rows, stamp: int, now: Conditions, active: str) -> None:
+        """A row of `wan` for each uplink."""
         school = self._school
+        wan = rows.setdefault(WAN, [])
         state = f"[{int(active == PRIMARY)},{int(now.carrier)}]"
         wan.append(f'[{stamp},["{PRIMARY}","primary","{school.technology}"],{state}]')
         if school.backup:
             wan.append(f'[{stamp},["{BACKUP}","backup","{school.backup}"],[{int(active == BACKUP)},1]]')
 
-    def _reach(
+    def _reach(  # noqa: PLR0913, PLR0917 - one call a row, millions of rows: nothing is packed for it
         self,
         lines: list[str],
         stamp: int,
-        tags: tuple[str, str, str, str],
+        target: str,
+        scope: str,
+        method: str,
+        uplink: str,
         rtt_ms: float,
         loss_ratio: float,
-        *,
         up: bool,
     ) -> None:
-        draw = self._chance.random
-        label = '","'.join(tags)
         if not up:
-            lines.append(f'[{stamp},["{label}"],[0,null,null,1.0]]')
+            lines.append(f'[{stamp},["{target}","{scope}","{method}","{uplink}"],[0,null,null,1.0]]')
             return
-        # Ten echoes a round: losses come in tenths.
-        lost = 0
-        if loss_ratio:
-            lost = min(9, sum(draw() < loss_ratio for _ in range(10)))
+        draw = self._chance.random
         jitter = 0.1 + 0.12 * rtt_ms * draw()
-        lines.append(f'[{stamp},["{label}"],[1,{rtt_ms + jitter * draw():.1f},{jitter:.1f},{lost / 10}]]')
+        # What a summary of some ten questions shows: losses come in tenths.
+        lost = min(9, sum(draw() < loss_ratio for _ in range(10))) / 10 if loss_ratio else 0.0
+        rtt = rtt_ms + jitter * draw()
+        lines.append(
+            f'[{stamp},["{target}","{scope}","{method}","{uplink}"],[1,{rtt:.1f},{jitter:.1f},{lost}]]'
+        )
 
     def count(self, at_ms: int, now: Conditions, active: str) -> tuple[int, int]:
         """Move the counters up to `at_ms`; the mean receive and transmit rates since then, bit/s."""
@@ -170,15 +187,19 @@ class Meter:
         self.rx_bytes = (self.rx_bytes + rx_bps * elapsed_ms // 8_000) % COUNTER_LIMIT
         self.tx_bytes = (self.tx_bytes + tx_bps * elapsed_ms // 8_000) % COUNTER_LIMIT
         if now.loss_ratio:
-            self._rx_errors += int(self._chance.between(0, 40 * now.loss_ratio))
+            self.rx_errors += int(self._chance.between(0, 40 * now.loss_ratio))
         return rx_bps, tx_bps
 
     def resources(self, rows: Rows, at_ms: int, stamp: int, now: Conditions, active: str) -> None:
         """One row each of `interface` and `system`."""
+        errors = self.rx_errors
         rx_bps, tx_bps = self.count(at_ms, now, active)
-        link = 1_000 if now.carrier else 0
-        counters = f"{self.rx_bytes},{self.tx_bytes},{self._rx_errors},0,{link}"
-        rows.setdefault(INTERFACE, []).append(f'[{stamp},["{PRIMARY}"],[{rx_bps},{tx_bps},{counters}]]')
+        errors = self.rx_errors - errors
+        speed = "1000.0" if now.carrier else "null"
+        name = PRIMARY if active == PRIMARY else BACKUP
+        rows.setdefault(INTERFACE, []).append(
+            f'[{stamp},["{name}"],[{rx_bps},{tx_bps},{errors},0,0,0,{speed}]]'
+        )
         draw = self._chance.random
         load1 = 0.05 + rx_bps / 400_000_000 + 0.1 * draw()
         memory = 0.38 + 0.04 * draw()

@@ -147,6 +147,7 @@ class Simulation:
             "discarded": sum(spool.batches_made - spool.batches_confirmed - len(spool) for spool in spools),
             "points_made": sum(spool.points_made for spool in spools),
             "points_sent": sum(spool.points_sent for spool in spools),
+            "points_waiting": sum(spool.points_waiting for spool in spools),
         }
 
     @property

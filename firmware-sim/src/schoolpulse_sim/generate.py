@@ -1,0 +1,171 @@
+"""A district in virtual time, into files: traffic as it would be recorded, the truth, the registry.
+
+Gateways know nothing of one another, so each is simulated by itself, an hour at a time, and the hour's
+messages are merged by time. The same scenario and seed give the same lines, whatever the machine.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from schoolpulse_agent import wire
+from schoolpulse_sim.conditions import make_timeline
+from schoolpulse_sim.disorder import Recorder, collector_gaps
+from schoolpulse_sim.district import District, School, make_district
+from schoolpulse_sim.faults import Fault, make_schedule
+from schoolpulse_sim.gateway import NEVER, Gateway
+from schoolpulse_sim.rng import Chance
+from schoolpulse_sim.scenario import FaultKind, Scenario
+from schoolpulse_sim.timing import MINUTE
+from schoolpulse_sim.truth import to_text, truths
+from schoolpulse_sim.virtual_link import VirtualLink
+
+STEP_MS = 30 * MINUTE
+Density = Literal["full", "evidence"]
+THIN_MS = 30 * MINUTE
+"""With ``evidence``: how often a gateway where nothing changes reports its probes in full."""
+
+Line = tuple[int, int, int, bytes]
+"""Receipt in ms, school, number of the school's line, the line: sorts by itself."""
+
+
+class Plan:
+    """A scenario made concrete: district, faults and the stretch of time."""
+
+    def __init__(self, scenario: Scenario, seed: int, *, length_ms: int | None = None) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.start_ms = round(scenario.scenario.starts.timestamp() * 1000)
+        self.end_ms = self.start_ms + (length_ms or scenario.scenario.lasts)
+        self.district: District = make_district(scenario.district, seed)
+        self.faults: list[Fault] = make_schedule(scenario, self.district, self.start_ms, self.end_ms)
+
+    def faults_at(self, school: School) -> list[Fault]:
+        """Those that concern `school`."""
+        return [fault for fault in self.faults if school.index in fault.schools]
+
+    def steps(self) -> Iterator[int]:
+        """The ends of the stretches of time that traffic is made in."""
+        for at_ms in range(self.start_ms, self.end_ms, STEP_MS):
+            yield min(at_ms + STEP_MS, self.end_ms)
+
+    def truth_text(self) -> str:
+        """The whole of ``truth.jsonl``."""
+        return to_text(truths(self.faults, self.district, self.scenario.monitoring, self.end_ms))
+
+
+class SchoolTraffic:
+    """The traffic of one school, made an hour (or any stretch) at a time.
+
+    Args:
+        plan: what happens.
+        school: where.
+        density: ``full``, or ``evidence`` for what the incident engine needs.
+    """
+
+    def __init__(self, plan: Plan, school: School, density: Density) -> None:
+        seed, settings = plan.seed, plan.scenario.agent
+        timeline = make_timeline(school, plan.faults_at(school), seed, plan.start_ms)
+        self._school = school
+        self._link = VirtualLink(Chance(seed, "link", school.index), settings.keepalive)
+        self.gateway = Gateway(
+            school,
+            timeline,
+            settings,
+            seed,
+            self._link,
+            spread_ms=settings.batch,
+            thin_ms=THIN_MS if density == "evidence" else 0,
+        )
+        self._link.gateway = self.gateway
+        gaps = collector_gaps(plan.faults_at(school))
+        self._recorder = Recorder(plan.scenario.messages, Chance(seed, "disorder", school.index), gaps)
+        self._count = 0
+        prefix = f"{wire.TOPIC_PREFIX}/{school.agent_id}/"
+        self._topics = {kind: f'"topic":"{prefix}{kind.value}","payload":' for kind in wire.Kind}
+
+    def until(self, end_ms: int) -> list[Line]:
+        """Go on to `end_ms`; the lines received before it, by time."""
+        gateway, link = self.gateway, self._link
+        while True:
+            gateway_ms, link_ms = gateway.next_ms, link.next_ms
+            next_ms = min(gateway_ms, link_ms)
+            if next_ms >= end_ms or next_ms == NEVER:
+                break
+            if link_ms <= gateway_ms:
+                link.advance(next_ms)
+            else:
+                gateway.advance(next_ms)
+        self._recorder.take(link.out)
+        link.out.clear()
+        lines = []
+        for message in self._recorder.before(end_ms):
+            self._count += 1
+            retain = b"true}\n" if message.retain else b"false}\n"
+            head = f'{{"at":{message.at_ms},{self._topics[message.kind]}'.encode()
+            lines.append(
+                (
+                    message.at_ms,
+                    self._school.index,
+                    self._count,
+                    head + message.payload + b',"retain":' + retain,
+                )
+            )
+        return lines
+
+
+def traffic(plan: Plan, density: Density = "full", *, part: tuple[int, int] = (0, 1)) -> Iterator[list[Line]]:
+    """Stretch by stretch, the lines in order of receipt, simulated in this process.
+
+    Args:
+        plan: what happens.
+        density: as `SchoolTraffic` takes it.
+        part: ``(i, n)``: only every n-th school from the i-th on; the first part also tells of the collector.
+    """
+    first, parts = part
+    schools = [SchoolTraffic(plan, school, density) for school in plan.district.schools[first::parts]]
+    own = list(own_link(plan)) if first == 0 else []
+    for end_ms in plan.steps():
+        lines = [line for school in schools for line in school.until(end_ms)]
+        lines += [line for line in own if end_ms - STEP_MS <= line[0] < end_ms]
+        lines.sort()
+        yield lines
+
+
+def own_link(plan: Plan) -> Iterator[Line]:
+    """The collector's own connection to the broker: lines with an empty topic, which no message can have."""
+    blind = {FaultKind.BROKER_AWAY, FaultKind.COLLECTOR_AWAY}
+    moments = [(plan.start_ms, "true")]
+    for fault in plan.faults:
+        if fault.kind in blind:
+            moments += [(fault.start_ms, "false"), (fault.end_ms, "true")]
+    for number, (at_ms, connected) in enumerate(sorted(moments)):
+        text = f'{{"at":{at_ms},"topic":"","payload":{{"connected":{connected}}},"retain":false}}\n'
+        yield at_ms, -1, number, text.encode()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written; compressed where its name ends in ``.gz``, always with the same header."""
+    with path.open("wb") as raw:
+        if path.suffix != ".gz":
+            yield raw
+            return
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0) as packed:
+            yield packed  # type: ignore[misc]  # a GzipFile is a BinaryIO in all that is used here
+
+
+def write(chunks: Iterable[Sequence[Line]], events: Path) -> tuple[int, int]:
+    """Write the traffic; how many lines and bytes (before compression)."""
+    count = size = 0
+    with opened(events) as out:
+        for lines in chunks:
+            text = b"".join([line[3] for line in lines])
+            out.write(text)
+            count += len(lines)
+            size += len(text)
+    return count, size

@@ -11,7 +11,11 @@ from schoolpulse.stores.sqlite_schema import open_to_read
 _POINTS = """
 SELECT COUNT(*) FROM (
     SELECT DISTINCT measurement, tags, at_ms FROM value JOIN series ON series.id = series_id
-    WHERE measurement != ?)
+    WHERE measurement != :leaving_out AND (:agent IS NULL OR json_extract(tags, '$.agent') = :agent))
+"""
+_RECEIPTS = """
+SELECT COUNT(*), COALESCE(SUM(points), 0) FROM delivery JOIN stream ON stream.id = stream_id
+WHERE :agent IS NULL OR agent = :agent
 """
 
 
@@ -27,11 +31,10 @@ class Holdings:
     points: int
 
 
-def count(path: Path, *, leaving_out: str) -> Holdings:
-    """Count everything but the measurement `leaving_out`, which no batch brought."""
+def count(path: Path, *, leaving_out: str, agent: str | None = None) -> Holdings:
+    """Count the points of `agent`, or of all; `leaving_out` is the measurement that no batch brought."""
+    values = {"leaving_out": leaving_out, "agent": agent}
     with contextlib.closing(open_to_read(path)) as connection:
-        receipts, receipt_points = connection.execute(
-            "SELECT COUNT(*), COALESCE(SUM(points), 0) FROM delivery"
-        ).fetchone()
-        [points] = connection.execute(_POINTS, (leaving_out,)).fetchone()
+        receipts, receipt_points = connection.execute(_RECEIPTS, values).fetchone()
+        [points] = connection.execute(_POINTS, values).fetchone()
     return Holdings(receipts, receipt_points, points)

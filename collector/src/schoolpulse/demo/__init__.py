@@ -1,0 +1,1 @@
+"""The demonstration: a whole district on this machine, started and ended with one command."""

@@ -17,7 +17,7 @@ from schoolpulse.ingest.incoming import Fate, Incoming
 from schoolpulse.ingest.journal import Journal
 from schoolpulse.messages import Link
 from schoolpulse.metrics import Metrics
-from schoolpulse_agent.wire import SeqSet, parse_confirm
+from schoolpulse_agent.wire import parse_confirm
 
 J, D, R, Q = Fate.JOURNALLED, Fate.DUPLICATE, Fate.REPEATED, Fate.QUARANTINED
 Open = Callable[..., Journal]
@@ -96,13 +96,9 @@ def test_a_stream_belongs_to_its_agent(reopen: Open) -> None:
     # Somebody who knows the stream's name can neither have it confirmed nor use its numbers up.
     assert held.commit([incoming(3, agent="thief"), incoming(1, agent="thief")]).fates == [J, J]
     assert held.commit([incoming(3, agent="a")]).fates == [J]
-    confirm = held.confirm("a", "s")
-    assert confirm is not None
-    assert parse_confirm(confirm) == ("s", 3, ())
-    thief = held.confirm("thief", "s")
-    assert thief is not None
-    assert parse_confirm(thief) == ("s", 1, ((3, 3),))
-    assert held.confirm("nobody", "s") is None
+    assert [parse_confirm(confirm) for confirm in held.confirms("a", "s")] == [("s", 3, ())]
+    assert [parse_confirm(confirm) for confirm in held.confirms("thief", "s")] == [("s", 1, ((3, 3),))]
+    assert held.confirms("nobody", "s") == []
 
 
 def test_what_an_agent_discarded_is_counted_once_and_closes_the_gap(reopen: Open) -> None:
@@ -132,9 +128,7 @@ def test_a_named_poison_batch_is_confirmed_and_put_aside_once(reopen: Open) -> N
     held = reopen(metrics=metrics)
     assert held.commit([poison]).fates == [D]
     assert _seqs(held) == [1, 3]
-    confirm = held.confirm("a", "s")
-    assert confirm is not None
-    assert parse_confirm(confirm).through == 3
+    assert [parse_confirm(confirm).through for confirm in held.confirms("a", "s")] == [3]
     (letter,) = held.dead_letters()
     assert (letter.reason, letter.source, letter.payload) == ("bad_name", topic, poison.payload)
     assert _value(metrics, "quarantined_messages_total", reason="bad_name") == 1
@@ -244,7 +238,7 @@ def test_a_full_journal_takes_nothing_and_goes_on_when_there_is_room(reopen: Ope
     seq = len(_seqs(held)) + 1
     assert caught.value.hint
     assert _seqs(held) == list(range(1, seq))
-    assert held.confirm("a", "s") == b'{"stream":"s","through":%d,"also":[]}' % (seq - 1)
+    assert held.confirms("a", "s") == [b'{"stream":"s","through":%d,"also":[]}' % (seq - 1)]
     held.set_cursor("store", held.last_position)
     assert held.trim(held.cursor("store")) > 0
     assert held.commit([incoming(seq, rows=100)]).fates == [J]
@@ -340,6 +334,15 @@ def test_streams_and_gaps_are_bounded(reopen: Open, monkeypatch: pytest.MonkeyPa
     assert held.dead_letter_counts() == {"too_many_streams": 1, "too_many_gaps": 1}
 
 
+def test_ranges_that_do_not_fit_into_one_confirm_go_into_several(reopen: Open) -> None:
+    held = reopen()
+    held.commit([incoming(seq) for seq in range(1, 402, 2)])
+    confirms = [parse_confirm(confirm) for confirm in held.confirms("a", "s")]
+    assert [len(confirm.also) for confirm in confirms] == [64, 64, 64, 8]
+    assert [first for confirm in confirms for first, _ in confirm.also] == list(range(3, 402, 2))
+    assert {confirm.through for confirm in confirms} == {1}
+
+
 def test_the_raw_message_is_at_hand_for_quarantine(reopen: Open) -> None:
     held = reopen()
     held.commit([incoming(1)])
@@ -368,4 +371,3 @@ def test_a_verdict_of_a_hole_in_the_decoder_is_put_aside(reopen: Open) -> None:
 def test_an_empty_commit_is_harmless(reopen: Open) -> None:
     held = reopen()
     assert held.commit([]) == ([], [])
-    assert SeqSet() == SeqSet(0)

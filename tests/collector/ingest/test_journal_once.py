@@ -97,8 +97,7 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def confirms_say_what_was_taken_and_nothing_else(self) -> None:
         for agent, stream in {key[:2] for key in self.taken}:
-            payload = self.journal.confirm(agent, stream)
-            assert payload is not None
+            (payload,) = self.journal.confirms(agent, stream)
             confirm = parse_confirm(payload)
             said = set(range(1, confirm.through + 1))
             for first, last in confirm.also:

@@ -56,12 +56,12 @@ class Confirmer:
         sent = 0
         while self._waiting and self._allowance >= 1:
             agent_id, stream = key = next(iter(self._waiting))
-            confirm = self._journal.confirm(agent_id, stream)
-            if confirm is not None:
-                if not self._publish(wire.topic(agent_id, Kind.CONFIRM), confirm):
-                    break
-                sent += 1
-                self._allowance -= 1
+            confirms = self._journal.confirms(agent_id, stream)
+            topic = wire.topic(agent_id, Kind.CONFIRM)
+            if not all(self._publish(topic, confirm) for confirm in confirms):
+                break
+            sent += len(confirms)
+            self._allowance -= len(confirms)
             del self._waiting[key]
         if sent:
             self._metrics.confirms.inc(sent)

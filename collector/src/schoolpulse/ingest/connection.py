@@ -74,7 +74,7 @@ class BrokerConnection:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has accepted us and the connection stands."""
+        """Whether the connection stands and the broker has accepted our subscriptions."""
         return self._connected
 
     @property
@@ -160,6 +160,7 @@ class BrokerConnection:
         if settings.tls:
             client.tls_set_context(_tls_context(settings))
         client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         # Its being there keeps `ack` and `publish` of other threads from writing to the socket themselves.
@@ -181,12 +182,21 @@ class BrokerConnection:
             return
         with self._epoch_lock:
             self._epoch += 1
+        client.subscribe([(wire.topic("+", kind), wire.QOS) for kind in sorted(wire.FROM_AGENT)])
+
+    def _on_subscribe(
+        self, client: Client, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        refused = [str(code) for code in codes if code.is_failure]
+        if refused:
+            self._note_trouble(f"the broker does not let us read: {refused[0]}")
+            client.disconnect()
+            return
         self._connected = True
         self._backoff.reset()
         _log.info("connected to the broker %s", self._settings.url)
         self._trouble = ""
         self._deliver(self._link(b"1"))
-        client.subscribe([(wire.topic("+", kind), wire.QOS) for kind in sorted(wire.FROM_AGENT)])
 
     def _on_disconnect(
         self,

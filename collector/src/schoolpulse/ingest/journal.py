@@ -206,11 +206,18 @@ class Journal:
         with self._lock:
             return list(self._streams.figures())
 
-    def confirm(self, agent_id: str, stream: str) -> bytes | None:
-        """The `confirm` of what is on disk of a stream, or None for one that is not known."""
+    def confirms(self, agent_id: str, stream: str) -> list[bytes]:
+        """The `confirm` of what is on disk of a stream: one, more where its ranges do not fit into one."""
         with self._lock:
             held = self._streams.held(agent_id, stream)
-            return None if held is None else wire.confirm_message(stream, held)
+            if held is None:
+                return []
+            through, ranges = held.through, held.also
+        pieces = range(0, max(1, len(ranges)), wire.MAX_CONFIRM_RANGES)
+        return [
+            wire.confirm_message(stream, wire.SeqSet(through, ranges[at : at + wire.MAX_CONFIRM_RANGES]))
+            for at in pieces
+        ]
 
     def dead_letters(self, limit: int = 100, before: int | None = None) -> list[DeadLetter]:
         """Quarantine, the newest first; `before` an id, for the next page."""

@@ -12,7 +12,7 @@ from schoolpulse_agent.wire import FieldValue
 
 MAX_INTERFACES = 16
 _WRAP = 2**32
-_FASTEST_BPS = 100e9
+_FASTEST_BPS = 1e9
 _RX_BYTES, _RX_ERRORS, _RX_DROPS = 0, 2, 3
 _TX_BYTES, _TX_ERRORS, _TX_DROPS = 8, 10, 11
 
@@ -59,13 +59,13 @@ def parse_net_dev(text: str) -> dict[str, Counters]:
 def delta(before: int, now: int, fastest: float) -> int | None:
     """How far a counter went; None where it was reset.
 
-    Old drivers count in 32 bits: a counter that fell from below 2^32 to where it could have come in the
-    time, going on at most `fastest`, went round; any other that fell began anew.
+    Old drivers count in 32 bits: a counter that fell from the upper half of 32 bits to where it could have
+    come in the time, going on by at most `fastest`, went round; any other that fell began anew.
     """
     if now >= before:
         return now - before
     round_trip = now + _WRAP - before
-    return round_trip if before < _WRAP and round_trip <= fastest else None
+    return round_trip if _WRAP // 2 <= before < _WRAP and round_trip <= fastest else None
 
 
 def rates(before: Snapshot, now: Snapshot, speed_mbps: float | None) -> Counters | None:
@@ -73,6 +73,8 @@ def rates(before: Snapshot, now: Snapshot, speed_mbps: float | None) -> Counters
     seconds = now.at - before.at
     if now.ifindex != before.ifindex or seconds <= 0:
         return None  # made anew: a modem that came back, a tunnel
+    if now.counters.rx_bytes < before.counters.rx_bytes and now.counters.tx_bytes < before.counters.tx_bytes:
+        return None  # both at once do not go round, they are reset
     fastest = (speed_mbps * 1e6 if speed_mbps else _FASTEST_BPS) * 1.1 / 8 * seconds
     deltas = [delta(a, b, fastest) for a, b in zip(before.counters, now.counters)]
     if deltas[0] is None or deltas[1] is None:

@@ -76,7 +76,7 @@ def parse_reply(packet: bytes, asked: bytes) -> Reply | None:
         return Reply((), _RCODES.get(rcode, f"error {rcode}"))
     try:
         addresses = _addresses(packet, end, answers)
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, IndexError, ValueError, OSError):
         return Reply((), "malformed answer")
     return Reply(addresses, "" if addresses else "no address")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import text
-from timelines import T0, Timeline, play, school
+from timelines import T0, Timeline, play, school, seconds
 
 from schoolpulse.database import connect
 from schoolpulse.errors import SinkUnavailable
-from schoolpulse.incidents.model import SchoolStatus, Transition
+from schoolpulse.incidents.model import IncidentKind, SchoolStatus, Transition
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.sink import IncidentSink
@@ -157,13 +157,16 @@ def test_silence_means_nothing_until_this_run_has_reached_the_broker(sql: SqlEng
     )
     later.idle(T0 + 7_300_000)
     assert recorded(sql) == []
-    up = Timeline("7310 link up").messages[0]
-    position = messages[-1].position + 1
-    later.process([replace(up, position=position)], position)
-    later.idle(T0 + 7_400_000)
-    assert recorded(sql) == []
+    position = messages[-1].position
+    for message in Timeline("7301 link down\n7310 link up").messages:
+        position += 1
+        later.process([replace(message, position=position)], position)
+    later.idle(T0 + 7_460_000)
+    blind, resolved = recorded(sql)
+    assert (blind.incident.kind, seconds(blind.incident.start)) == (IncidentKind.BLIND, 300)
+    assert seconds(resolved.incident.end) == 7310
     later.idle(T0 + 7_500_000)
-    assert [one.incident.school for one in recorded(sql)] == ["s1"]
+    assert [one.incident.school for one in recorded(sql)][:1] == ["s1"]
 
 
 def test_a_changed_registry_is_taken_up(sql: SqlEngine) -> None:

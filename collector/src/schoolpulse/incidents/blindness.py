@@ -20,18 +20,22 @@ SAMPLE = 64
 LINK, MASS, WITNESS = "link", "silence", "witness"
 
 
-def own_link(desk: Desk, link: OwnLink) -> None:
-    """The collector's connection to the broker changed, or the collector started anew (up, and up again)."""
+def own_link(desk: Desk, link: OwnLink, before_ms: int) -> None:
+    """The collector's connection to the broker changed; `before_ms` is when anything came before that."""
     own = desk.state.own
-    own.linked = link.connected
-    if not link.connected:
-        if own.blind != LINK:
-            _suspend(desk, LINK, desk.now_ms)
-            if not own.blind_incident:
-                own.blind_due_ms = desk.now_ms + desk.policy.blind_confirm_ms
+    if link.connected:
+        _drop_suspicions(desk)
+        _resume(desk)
         return
-    _drop_suspicions(desk)
-    _resume(desk)
+    was_blind = own.blind
+    since_ms = before_ms if link.restarted and before_ms else desk.now_ms
+    _suspend(desk, LINK, since_ms)
+    if own.blind_incident or was_blind == LINK:
+        return
+    own.blind_due_ms = desk.now_ms + desk.policy.blind_confirm_ms
+    if desk.now_ms - since_ms >= desk.policy.blind_confirm_ms:
+        own.blind_due_ms = 0
+        _open(desk, LINK, since_ms)
 
 
 def witness(desk: Desk, heard: Heard) -> None:
@@ -83,7 +87,7 @@ def noticed(desk: Desk, school: SchoolState) -> bool:
 def heard(desk: Desk, before_ms: int) -> None:
     """A school speaks that was last heard at `before_ms`; enough of them, and we see again."""
     own = desk.state.own
-    if own.blind in (MASS, WITNESS) and before_ms <= own.blind_at_ms:
+    if own.blind in (MASS, WITNESS) and before_ms <= own.blind_since_ms:
         own.heard_again += 1
         if own.heard_again >= max(1, desk.policy.blind_back_share * own.expected):
             _resume(desk)

@@ -143,7 +143,11 @@ class Desk:
     def page_due_ms(self, incident_id: str) -> int:
         """When an open incident that was muted at its opening is to be looked at again; 0 for never."""
         incident = self.incident(incident_id)
-        if incident.paged_at or self._quiet(incident.kind, incident.parent):
+        if (
+            incident.id in self.state.own.groups
+            or incident.paged_at
+            or self._quiet(incident.kind, incident.parent)
+        ):
             return 0
         if self.mutes.reason(incident.school, self.now_ms) is None:
             return 0
@@ -151,7 +155,8 @@ class Desk:
 
     def count_down(self, incident_id: str, change: int) -> None:
         """One more or one less of the incident's parent is down now; few enough, and the parent holds."""
-        group = self.state.own.groups.get(self.incident(incident_id).parent or "")
+        groups = self.state.own.groups
+        group = groups.get(incident_id) or groups.get(self.incident(incident_id).parent or "")
         if group is None:
             return
         group.down += change

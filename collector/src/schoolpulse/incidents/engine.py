@@ -16,7 +16,7 @@ from schoolpulse.incidents.evidence import Evidence, Heard, Online, OwnLink, Pla
 from schoolpulse.incidents.model import SchoolStatus, Transition
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.roster import Roster
-from schoolpulse.incidents.rules import paths, silence, uplinks
+from schoolpulse.incidents.rules import degraded, devices, paths, silence, uplinks
 from schoolpulse.incidents.state import EngineState, Phase, SchoolState
 from schoolpulse.incidents.tracks import BACKUP, LINE, SILENCE
 
@@ -65,12 +65,12 @@ class Engine:
         """Let `event` happen, after every deadline that is due until then."""
         own = self.state.own
         at_ms = max(event.received_ms, own.now_ms)
-        restarted = isinstance(event, OwnLink) and event.connected and own.linked and not own.blind
-        if not restarted:  # else nobody listened since the last event, and silence meant nothing
-            self._run_deadlines(at_ms)
+        before_ms = own.now_ms
+        if not (isinstance(event, OwnLink) and event.restarted):
+            self._run_deadlines(at_ms)  # else nobody listened, and silence meant nothing
         self._at(at_ms)
         if isinstance(event, OwnLink):
-            blindness.own_link(self._desk, event)
+            blindness.own_link(self._desk, event, before_ms)
         else:
             self._of_agent(event)
         self._settle()
@@ -116,6 +116,8 @@ class Engine:
             if silence.on_heard(desk, school, event):
                 uplinks.on_heard(desk, school, event)
                 paths.on_heard(desk, school, event)
+                degraded.on_heard(desk, school, event)
+                devices.on_heard(desk, school, event)
         elif isinstance(event, Online):
             silence.on_online(desk, school, event)
         elif isinstance(event, Will):

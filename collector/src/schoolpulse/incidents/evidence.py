@@ -7,28 +7,28 @@ Retained copies are old news: they may tell a session's number or a goodbye, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from schoolpulse.contract.models import Birth, Block, Reply, State, Telemetry
 from schoolpulse.messages import Link, Received
 
-Cells = Sequence[float | int | bool | str | None]
+Cell = float | int | bool | str | None
 
 
 class ProbeSeen(NamedTuple):
     """One answer, or its absence, to one probe.
 
-    `check` is ``address`` (icmp, tcp), ``dns`` or ``http``; `role` says over which uplink it went where the
-    agent binds its probes, else it is empty. `captive` is True where the answer was not what was asked.
+    `check` is ``address`` (icmp, tcp), ``dns`` or ``http``; `uplink` names the one it went over, where the
+    agent tells. `captive` is True where the answer was not what was asked.
     """
 
     at_ms: int
     scope: str
     check: str
     target: str
-    role: str
+    uplink: str
     up: bool
     captive: bool
     loss_ratio: float | None
@@ -39,19 +39,18 @@ class UplinkSeen(NamedTuple):
     """One uplink at one moment; None is what the agent does not know."""
 
     at_ms: int
+    name: str
     role: str
     active: bool | None
     carrier: bool | None
 
 
-class DeviceSeen(NamedTuple):
-    """A device behind the gateway at one moment; `parent` is the device it hangs on, or empty."""
+class DeviceDown(NamedTuple):
+    """A device behind the gateway that does not answer; `parent` is the one it hangs on, or empty."""
 
     at_ms: int
     device: str
-    kind: str
     parent: str
-    up: bool
 
 
 class SpeedSeen(NamedTuple):
@@ -79,7 +78,8 @@ class Heard(NamedTuple):
     boot_ms: int | None
     probes: tuple[ProbeSeen, ...]
     uplinks: tuple[UplinkSeen, ...]
-    devices: tuple[DeviceSeen, ...]
+    devices_down: tuple[DeviceDown, ...]
+    devices_up: tuple[str, ...]
     speeds: tuple[SpeedSeen, ...]
 
 
@@ -118,10 +118,14 @@ class PlannedStop(NamedTuple):
 
 
 class OwnLink(NamedTuple):
-    """The collector's own connection to the broker came up or went down."""
+    """The collector's own connection to the broker came up or went down.
+
+    `restarted`: this is the first word of a new run; nobody listened since whatever came before it.
+    """
 
     received_ms: int
     connected: bool
+    restarted: bool = False
 
 
 Evidence = Heard | Online | Will | PlannedStop | OwnLink
@@ -171,7 +175,8 @@ def _heard(message: Received, body: Telemetry) -> Heard:
     timed = body.clock != "unsynced"
     probes: list[ProbeSeen] = []
     uplinks: list[UplinkSeen] = []
-    devices: list[DeviceSeen] = []
+    down: list[DeviceDown] = []
+    up: list[str] = []
     speeds: list[SpeedSeen] = []
     boot_ms: int | None = None
     for block in body.blocks:
@@ -183,7 +188,7 @@ def _heard(message: Received, body: Telemetry) -> Heard:
         elif name == "system":
             boot_ms = _boot_ms(block) or boot_ms
         elif name == "device":
-            _devices(block, devices)
+            _devices(block, down, up)
         elif name == "speedtest":
             _speeds(block, speeds)
     return Heard(
@@ -197,115 +202,98 @@ def _heard(message: Received, body: Telemetry) -> Heard:
         boot_ms,
         tuple(probes),
         tuple(uplinks),
-        tuple(devices),
+        tuple(down),
+        tuple(up),
         tuple(speeds),
     )
 
 
-Reader = Callable[[Cells, Cells], "float | int | bool | str | None"]
-
-
-def _nothing(_tags: Cells, _fields: Cells) -> None:
-    return None
-
-
 @lru_cache(maxsize=512)
-def _readers(tags: tuple[str, ...], fields: tuple[str, ...], names: tuple[str, ...]) -> tuple[Reader, ...]:
-    """For each of `names` a function from a row's cells to the value, be it a tag, a field or absent."""
-
-    def reader(name: str) -> Reader:
-        if name in fields:
-            column = fields.index(name)
-            return lambda _tags, cells: cells[column] if column < len(cells) else None
-        if name in tags:
-            column = tags.index(name)
-            return lambda cells, _fields: cells[column] if column < len(cells) else None
-        return _nothing
-
-    return tuple(reader(name) for name in names)
+def _columns(tags: tuple[str, ...], fields: tuple[str, ...], names: tuple[str, ...]) -> tuple[int, ...]:
+    """Where each of `names` stands in a row's cells, tags before fields; -1, an added None, where nowhere."""
+    cells = (*tags, *fields)
+    return tuple(cells.index(name) if name in cells else -1 for name in names)
 
 
-def _plan(block: Block, names: tuple[str, ...]) -> tuple[Reader, ...]:
-    return _readers(tuple(block.tags), tuple(block.fields), names)
+def _rows(block: Block, names: tuple[str, ...]) -> tuple[tuple[int, ...], Iterator[tuple[int, list[Cell]]]]:
+    """The columns of `names`, and each row's time and cells. Rows of another width are passed over."""
+    wide, deep = len(block.tags), len(block.fields)
+    columns = _columns(tuple(block.tags), tuple(block.fields), names)
+    return columns, (
+        (at_ms, [*tags, *fields, None])
+        for at_ms, tags, fields in block.rows
+        if len(tags) == wide and len(fields) == deep
+    )
 
 
-_PROBE = ("scope", "method", "target", "role", "up", "captive", "loss_ratio", "rtt_ms")
-_CHECKS = {"icmp": "address", "tcp": "address", "dns": "dns", "http": "http", "https": "http"}
+_PROBE = ("scope", "method", "target", "uplink", "up", "captive", "loss_ratio", "rtt_ms")
+_CHECKS: Mapping[Cell, str] = {"dns": "dns", "http": "http", "https": "http"}
 
 
 def _probes(block: Block, out: list[ProbeSeen]) -> None:
-    scope, method, target, role, up, captive, loss, rtt = _plan(block, _PROBE)
-    for at_ms, tags, fields in block.rows:
-        answered = up(tags, fields)
-        if answered is None:
-            continue
-        out.append(
-            ProbeSeen(
-                at_ms,
-                str(scope(tags, fields) or ""),
-                _CHECKS.get(str(method(tags, fields)), "address"),
-                str(target(tags, fields) or ""),
-                str(role(tags, fields) or ""),
-                bool(answered),
-                bool(captive(tags, fields)),
-                _number(loss(tags, fields)),
-                _number(rtt(tags, fields)),
-            )
-        )
-
-
-def _uplinks(block: Block, out: list[UplinkSeen]) -> None:
-    role, active, carrier = _plan(block, ("role", "active", "carrier"))
-    for at_ms, tags, fields in block.rows:
-        out.append(
-            UplinkSeen(
-                at_ms,
-                str(role(tags, fields) or "primary"),
-                _truth(active(tags, fields)),
-                _truth(carrier(tags, fields)),
-            )
-        )
-
-
-def _devices(block: Block, out: list[DeviceSeen]) -> None:
-    device, kind, parent, up = _plan(block, ("device", "kind", "parent", "up"))
-    for at_ms, tags, fields in block.rows:
-        name, state = device(tags, fields), up(tags, fields)
-        if name and state is not None:
+    (scope, method, target, uplink, up, captive, loss, rtt), rows = _rows(block, _PROBE)
+    for at_ms, cells in rows:
+        answered = cells[up]
+        if answered is not None:
             out.append(
-                DeviceSeen(
+                ProbeSeen(
                     at_ms,
-                    str(name),
-                    str(kind(tags, fields) or ""),
-                    str(parent(tags, fields) or ""),
-                    bool(state),
+                    str(cells[scope] or ""),
+                    _CHECKS.get(cells[method], "address"),
+                    str(cells[target] or ""),
+                    str(cells[uplink] or ""),
+                    bool(answered),
+                    bool(cells[captive]),
+                    _number(cells[loss]),
+                    _number(cells[rtt]),
                 )
             )
 
 
-def _speeds(block: Block, out: list[SpeedSeen]) -> None:
-    role, down, up = _plan(block, ("role", "down_mbps", "up_mbps"))
-    for at_ms, tags, fields in block.rows:
+def _uplinks(block: Block, out: list[UplinkSeen]) -> None:
+    (name, role, active, carrier), rows = _rows(block, ("uplink", "role", "active", "carrier"))
+    for at_ms, cells in rows:
         out.append(
-            SpeedSeen(
+            UplinkSeen(
                 at_ms,
-                str(role(tags, fields) or "primary"),
-                _number(down(tags, fields)),
-                _number(up(tags, fields)),
+                str(cells[name] or ""),
+                str(cells[role] or "primary"),
+                _truth(cells[active]),
+                _truth(cells[carrier]),
             )
         )
 
 
+def _devices(block: Block, down: list[DeviceDown], up: list[str]) -> None:
+    (device, parent, is_up), rows = _rows(block, ("device", "parent", "up"))
+    for at_ms, cells in rows:
+        name, answered = cells[device], cells[is_up]
+        if not name or answered is None:
+            continue
+        if answered:
+            up.append(str(name))
+        else:
+            down.append(DeviceDown(at_ms, str(name), str(cells[parent] or "")))
+
+
+def _speeds(block: Block, out: list[SpeedSeen]) -> None:
+    (role, down, up), rows = _rows(block, ("role", "down_mbps", "up_mbps"))
+    for at_ms, cells in rows:
+        out.append(SpeedSeen(at_ms, str(cells[role] or "primary"), _number(cells[down]), _number(cells[up])))
+
+
 def _boot_ms(block: Block) -> int | None:
-    (uptime,) = _plan(block, ("uptime_s",))
-    at_ms, tags, fields = block.rows[-1]
-    uptime_s = _number(uptime(tags, fields))
-    return None if uptime_s is None else at_ms - round(uptime_s * 1000)
+    (uptime,), rows = _rows(block, ("uptime_s",))
+    found: int | None = None
+    for at_ms, cells in rows:
+        uptime_s = _number(cells[uptime])
+        found = found if uptime_s is None else at_ms - round(uptime_s * 1000)
+    return found
 
 
-def _number(cell: float | bool | str | None) -> float | None:
+def _number(cell: Cell) -> float | None:
     return float(cell) if isinstance(cell, (int, float)) else None
 
 
-def _truth(cell: float | bool | str | None) -> bool | None:
+def _truth(cell: Cell) -> bool | None:
     return None if cell is None else bool(cell)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from schoolpulse.incidents import grouping
 from schoolpulse.incidents.desk import Desk
 from schoolpulse.incidents.evidence import Heard, ProbeSeen
 from schoolpulse.incidents.freshness import world_ms
@@ -93,20 +94,23 @@ def explain(case: Case, policy: Policy) -> Explanation:
     """The cause of one silence, as far as its evidence goes."""
     end = case.to_ms or None
     start = case.from_ms
-    lost = sum(case.failed.get(scope, 0) for scope in BEYOND)
     if case.first_fail_ms:
         start = max(case.first_fail_ms, start - BEFORE_MS)
-    if not case.to_ms:
+    if end is None:
         return Explanation(Cause.UNKNOWN, start, end)
     if case.boot_after and case.boot_before and case.boot_after != case.boot_before:
-        return Explanation(_of_new_boot(case, policy), max(start, min(case.alive_ms, case.to_ms)), end)
+        return Explanation(_of_new_boot(case, policy), max(case.from_ms, min(case.alive_ms, end)), end)
+    return Explanation(_of_same_boot(case), start, end)
+
+
+def _of_same_boot(case: Case) -> Cause:
     if case.failed.get("lan_gateway", 0) > case.answered.get("lan_gateway", 0):
-        return Explanation(Cause.GATEWAY_CRASH, start, end)
-    if lost:
-        return Explanation(Cause.LINE_CUT, start, end)
+        return Cause.GATEWAY_CRASH  # of the gateway before the agent
+    if any(case.failed.get(scope) for scope in BEYOND):
+        return Cause.LINE_CUT
     if not case.measured and case.session_after != case.session_before:
-        return Explanation(Cause.AGENT_STOPPED, start, end)
-    return Explanation(Cause.UNKNOWN, start, end)
+        return Cause.AGENT_STOPPED
+    return Cause.UNKNOWN
 
 
 def _of_new_boot(case: Case, policy: Policy) -> Cause:
@@ -114,6 +118,8 @@ def _of_new_boot(case: Case, policy: Policy) -> Cause:
     if case.first_fail_ms and died_ms - case.first_fail_ms > 2 * policy.silence_confirm_ms + 20 * SECOND:
         # It measured a dead line for a while before it was restarted.
         return Cause.LINE_CUT
+    if case.mains_lost:
+        return Cause.POWER_CUT
     if not case.booted_ms:
         return Cause.UNKNOWN
     dark_ms = case.booted_ms - died_ms
@@ -141,6 +147,8 @@ def fire(desk: Desk, school: SchoolState) -> None:
         changes["start"] = found.start
     if incident.end is not None and changes.get("start", incident.start) > incident.end:  # type: ignore[operator]  # both are times
         changes.pop("start", None)
+    if changes.get("cause") is Cause.POWER_CUT and incident.cause is not Cause.POWER_CUT:
+        grouping.lost_power(desk, incident)
     if changes:
         desk.amend(
             case.incident,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from schoolpulse.incidents.desk import Desk
-from schoolpulse.incidents.model import Cause, IncidentKind, Scope
+from schoolpulse.incidents.model import Cause, Incident, IncidentKind, Scope
 from schoolpulse.incidents.state import Group, Phase, SchoolState, Track
-from schoolpulse.incidents.tracks import BACKUP, LINE, SILENCE
+from schoolpulse.incidents.tracks import BACKUP, INTERNATIONAL, LINE, SILENCE
 
 BROADBAND = (SILENCE, LINE, BACKUP)
 AREA = "area:"
@@ -48,7 +48,7 @@ def _enough(desk: Desk, hard: int, soft: int, schools: int) -> bool:
 
 
 def _together(desk: Desk, track: Track, ids: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Schools whose broadband failed about when `track` began: suspect or open, and merely overdue."""
+    """Schools whose broadband failed about when `track` began: suspect, open or gone, and merely overdue."""
     hard, soft = [], []
     policy = desk.policy
     for school_id in ids:
@@ -64,18 +64,18 @@ def _together(desk: Desk, track: Track, ids: Iterable[str]) -> tuple[list[str], 
         ]
         if near:
             hard.append(school_id)
-        elif (
-            not school.tracks
-            and desk.now_ms - max(school.heard_ms, school.weak_ms) > policy.overdue_after_ms
-            and abs(school.heard_ms - track.since_ms) <= policy.together_ms
-        ):
-            soft.append(school_id)
+        elif not school.tracks and abs(school.heard_ms - track.since_ms) <= policy.together_ms:
+            silent_ms = desk.now_ms - max(school.heard_ms, school.weak_ms)
+            if silent_ms > policy.gone_after_ms:
+                hard.append(school_id)
+            elif silent_ms > policy.overdue_after_ms:
+                soft.append(school_id)
     return hard, soft
 
 
 def _form(desk: Desk, track: Track, scope: Scope, key: str, hard: Sequence[str]) -> Group:
     """Open the incident of many; outages of its schools that are open already become part of it."""
-    tracks = [
+    tracks = [track] + [
         other
         for school_id in hard
         for name in BROADBAND
@@ -112,6 +112,13 @@ def join(desk: Desk, group: Group) -> None:
         group.due_ms = 0
 
 
+def lost_power(desk: Desk, incident: Incident) -> None:
+    """A school of the group turned out to have lost its power."""
+    group = desk.state.own.groups.get(incident.parent or "")
+    if group is not None:
+        group.power += 1
+
+
 def next_due(desk: Desk) -> int:
     """When the first of the groups has held its recovery; 0 for none."""
     return min((group.due_ms for group in desk.state.own.groups.values() if group.due_ms), default=0)
@@ -120,14 +127,28 @@ def next_due(desk: Desk) -> int:
 def fire(desk: Desk) -> None:
     """Resolve the groups that have held; schools that are still down are looked at for themselves, later."""
     for group in [group for group in desk.state.own.groups.values() if 0 < group.due_ms <= desk.now_ms]:
+        if 2 * group.power > group.members:
+            desk.amend(group.incident, {"fact": "most_lost_power"}, cause=Cause.POWER_CUT)
         desk.resolve(group.incident, group.good_ms, {"fact": "most_are_back", "schools": group.members})
         desk.forget(group.incident)
         del desk.state.own.groups[group.incident]
+        if group.key == INTERNATIONAL:
+            _let_go(desk, group)
+            continue
         for school_id in _members(desk, group):
             for track in desk.state.schools[school_id].tracks.values():
                 if track.phase is Phase.OPEN and desk.incident(track.incident).parent == group.incident:
                     track.due_ms = desk.now_ms + desk.policy.straggler_ms
                     desk.touched.add(school_id)
+
+
+def _let_go(desk: Desk, group: Group) -> None:
+    """Schools that still cannot reach abroad are looked at anew, each for itself."""
+    for school in desk.state.schools.values():
+        track = school.tracks.get(INTERNATIONAL)
+        if track is not None and track.incident == group.incident:
+            del school.tracks[INTERNATIONAL]
+            desk.touched.add(school.school)
 
 
 def _members(desk: Desk, group: Group) -> list[str]:

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from schoolpulse.incidents import blindness, grouping
+from schoolpulse.incidents import abroad, blindness, grouping
 from schoolpulse.incidents.desk import Desk, Fact
 from schoolpulse.incidents.model import Cause, IncidentKind, Scope
+from schoolpulse.incidents.rules import devices
 from schoolpulse.incidents.state import Case, Group, Phase, SchoolState, Track
-from schoolpulse.incidents.tracks import BACKUP, DEVICE, LINE, SILENCE, close, recovered, spec_of
+from schoolpulse.incidents.tracks import (
+    BACKUP,
+    DEVICE,
+    INTERNATIONAL,
+    LINE,
+    SILENCE,
+    close,
+    recovered,
+    spec_of,
+)
 
 
 def fire(desk: Desk, school: SchoolState, key: str) -> None:
     """The track's present phase is over: confirm, page what was muted, or resolve."""
     track = school.tracks[key]
-    if track.phase is Phase.SUSPECT:
+    silent = school.tracks.get(SILENCE)
+    if (
+        key != SILENCE
+        and track.phase is not Phase.OPEN
+        and silent is not None
+        and silent.phase is not Phase.HOLD
+    ):
+        track.due_ms = desk.now_ms + desk.policy.path_confirm_ms  # no data decides nothing
+    elif track.phase is Phase.SUSPECT:
         _confirm(desk, school, key, track)
     elif track.phase is Phase.HOLD:
         incident = track.incident
         close(desk, school, key)
-        if school.case is None or school.case.incident != incident:
+        explained_later = school.case is not None and school.case.incident == incident
+        if not explained_later and incident not in desk.state.own.groups:
             desk.forget(incident)
     else:
         _page_later(desk, track)
@@ -40,7 +59,14 @@ def _confirm(desk: Desk, school: SchoolState, key: str, track: Track) -> None:
     if key == SILENCE and blindness.noticed(desk, school):
         school.tracks.pop(key, None)
         return
-    if not spec_of(key).broadband:
+    if key.startswith(DEVICE):
+        name = key.removeprefix(DEVICE)
+        cause = Cause.PARENT_DEVICE_FAILURE if devices.carries_others(school, name) else None
+        _open(desk, school, key, track, _fact(key), cause=cause)
+    elif key == INTERNATIONAL:
+        if not abroad.confirm(desk, track):
+            _open(desk, school, key, track, _fact(key), quiet="ticket")
+    elif not spec_of(key).broadband:
         _open(desk, school, key, track, _fact(key))
     elif not _take_over(desk, school, key, track):
         group = grouping.parent_of(desk, school, track)
@@ -146,4 +172,5 @@ def _begin_case(desk: Desk, school: SchoolState, track: Track) -> None:
         boot_before=school.boot,
         session_before=school.session,
         by_will=bool(school.will_ms),
+        mains_lost=bool(school.mains_lost_ms),
     )

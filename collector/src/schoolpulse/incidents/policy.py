@@ -41,6 +41,8 @@ class Policy:
     """A message so much slower than the agent's others is history, not a sign of life."""
     overdue_after_ms: int = 36 * SECOND
     """Silence that is not suspect yet but counts where others fall silent in the same moment."""
+    gone_after_ms: int = 60 * SECOND
+    """Silence that counts there as much as a suspicion: two batches are missing."""
     together_ms: int = 45 * SECOND
     """Schools that were last well within so much of one another fell silent together."""
     group_min: int = 3

@@ -14,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from schoolpulse.errors import SinkUnavailable
 from schoolpulse.incidents.desk import Mutes
 from schoolpulse.incidents.engine import Engine
-from schoolpulse.incidents.evidence import evidence_of
+from schoolpulse.incidents.evidence import OwnLink, evidence_of
 from schoolpulse.incidents.model import Change, SchoolStatus, Transition
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.roster import Roster
-from schoolpulse.messages import Link, Received
+from schoolpulse.messages import Received
 from schoolpulse.metrics import Metrics
 from schoolpulse.registry.models import School
 
@@ -69,8 +69,8 @@ class IncidentSink:
         metrics: gets the number of open incidents.
         listeners: told after each commit.
         mutes: maintenance and calendar.
-        started_ms: the collector's clock at its start. Silence means nothing until this run of the
-            collector has reached the broker, so `idle` waits for a link that came up since.
+        started_ms: the collector's clock at its start. The journal's first entry of a run says that nobody
+            listened until then; before it is seen, silence means nothing and `idle` does nothing.
     """
 
     def __init__(  # noqa: PLR0913  # keyword-only: the seams of the room
@@ -132,9 +132,10 @@ class IncidentSink:
             for message in messages:
                 if message.position <= self._position:
                     continue
-                if isinstance(message.body, Link) and message.body.connected:
-                    self._linked = self._linked or message.received_ms >= self._started_ms
                 event = evidence_of(message)
+                if isinstance(event, OwnLink) and message.received_ms >= self._started_ms:
+                    event = event._replace(restarted=not self._linked and not event.connected)
+                    self._linked = True
                 if event is not None:
                     transitions += self._engine.apply(event)
             return transitions

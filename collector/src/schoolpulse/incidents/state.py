@@ -55,6 +55,7 @@ class Case:
     session_before: int = 0
     session_after: int = 0
     by_will: bool = False
+    mains_lost: bool = False
     failed: dict[str, int] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     first_fail_ms: int = 0
@@ -86,10 +87,13 @@ class SchoolState:
     booted_ms: int = 0
     primary_down_ms: int = 0  # since when the primary uplink is said to be down
     dips: list[list[int]] = field(default_factory=list)
-    targets: dict[str, list[int]] = field(default_factory=dict)  # probe target: [streak, last at_ms]
+    targets: dict[str, dict[str, list[int]]] = field(default_factory=dict)  # see rules/paths.py
+    unwell: bool = False  # whether any of them does not answer
+    backups: list[str] = field(default_factory=list)  # names of uplinks that are backups
     tracks: dict[str, Track] = field(default_factory=dict)
     case: Case | None = None
     quality: list[int] = field(default_factory=list)  # see rules/degraded.py
+    mains_lost_ms: int = 0  # when most devices fell at once: the building has no power
     devices: dict[str, list[Any]] = field(default_factory=dict)  # see rules/devices.py
 
     def dumps(self) -> str:
@@ -116,6 +120,8 @@ class SchoolState:
                 self.primary_down_ms,
                 self.dips,
                 self.targets,
+                self.unwell,
+                self.backups,
                 {
                     key: [
                         track.phase,
@@ -129,6 +135,7 @@ class SchoolState:
                 },
                 None if case is None else [getattr(case, name) for name in Case.__slots__],
                 self.quality,
+                self.mains_lost_ms,
                 self.devices,
             ],
             separators=(",", ":"),
@@ -153,11 +160,11 @@ class SchoolState:
 
 @dataclass(slots=True)
 class Group:
-    """An incident of many schools: who it is about, and how many of them are in it and down now."""
+    """An incident of many schools: who it is about, how many of them are in it, and how many now."""
 
     incident: str
     scope: str  # ``provider`` or ``district``
-    key: str  # the provider's name; empty for the district
+    key: str  # the provider's name; ``area:`` and the area; ``international``
     since_ms: int
     members: int = 0
     down: int = 0
@@ -174,7 +181,6 @@ class OwnState:
     """
 
     now_ms: int = 0
-    linked: bool = True
     blind: str = ""  # why we see nothing: ``link``, ``silence``, ``witness``; empty while we do
     blind_since_ms: int = 0
     blind_at_ms: int = 0  # when it was noticed
@@ -186,9 +192,6 @@ class OwnState:
     armed_ms: int = 0
     resumed_ms: int = 0
     witness_fails: int = 0
-    international: str = ""  # the district's incident, if any
-    international_bad: int = 0
-    international_due_ms: int = 0
     groups: dict[str, Group] = field(default_factory=dict)
 
     def dumps(self) -> str:

@@ -87,4 +87,6 @@ def note_dip(desk: Desk, school: SchoolState, from_ms: int, to_ms: int) -> bool:
 def close(desk: Desk, school: SchoolState, key: str, *evidence: Fact) -> None:
     """The hold is over: resolve the track's incident."""
     track = school.tracks.pop(key)
+    if track.incident in desk.state.own.groups:
+        return  # the incident of many goes on without this school
     desk.resolve(track.incident, track.good_ms, *evidence)

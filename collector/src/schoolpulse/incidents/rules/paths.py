@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from schoolpulse.incidents import opening
 from schoolpulse.incidents.desk import Desk
 from schoolpulse.incidents.evidence import Heard, ProbeSeen
@@ -23,15 +25,20 @@ from schoolpulse.incidents.tracks import (
 ROUND_MS = 3_000
 FORGET_MS = 15 * MINUTE
 """A target not probed for so long is not configured any more."""
-NATIONAL, ABROAD, EDGE = "national/address", "international/address", "isp_edge/address"
-BEYOND = (EDGE, NATIONAL, ABROAD)
-CAPTIVE_KEY = "captive"
+MAX_TARGETS = 48
+EDGE, NATIONAL, ABROAD = "isp_edge", "national", "international"
 
 
 def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
     """Follow the probes through a fresh batch, round by round, from old to new."""
     rows = heard.probes
     if not rows:
+        return
+    if not school.unwell and all(row.up and not row.captive for row in rows):
+        at_ms = world_ms(school, rows[-1].at_ms, heard.received_ms) if heard.timed else desk.now_ms
+        for row in rows:  # nothing was wrong, and nothing is
+            if row.uplink not in school.backups:
+                _count(school, row, at_ms)
         return
     rows = tuple(sorted(rows, key=_time))
     first = 0
@@ -40,6 +47,7 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
             _round(desk, school, heard, rows[first:at])
             first = at
     _round(desk, school, heard, rows[first:])
+    school.unwell = any(known[0] < 0 for targets in school.targets.values() for known in targets.values())
 
 
 def _time(probe: ProbeSeen) -> int:
@@ -47,38 +55,32 @@ def _time(probe: ProbeSeen) -> int:
 
 
 def _round(desk: Desk, school: SchoolState, heard: Heard, rows: tuple[ProbeSeen, ...]) -> None:
-    """One look at everything: a scope is up where any of its targets answers."""
-    verdicts: dict[str, bool] = {}
-    for row in rows:
-        if row.role == "backup":
-            continue  # says nothing about the broadband line
-        if row.check == "address":
-            key = row.scope + "/address"
-        elif row.check == "dns":
-            key = "dns"
-        else:
-            verdicts[CAPTIVE_KEY] = verdicts.get(CAPTIVE_KEY, True) and not row.captive
-            continue
-        verdicts[key] = verdicts.get(key, False) or row.up
+    """One look at the targets that have something to report; the others are as they were."""
     at_ms = world_ms(school, rows[0].at_ms, heard.received_ms) if heard.timed else desk.now_ms
     if at_ms < school.back_ms - SLACK_MS:
         return  # from before it came back: history
-    was_dead, dead_ms = _dead(school)
-    for key, up in verdicts.items():
-        _count(school, key, at_ms, up=up)
-    dead, _ = _dead(school)
-    if was_dead and not dead:
+    was_dead = _line(school)
+    for row in rows:
+        if row.uplink not in school.backups:  # a backup says nothing about the broadband line
+            _count(school, row, at_ms)
+    dead = _line(school)
+    if was_dead.down and not dead.down:
         recovered(desk, school, LINE, at_ms)
-        _dip(desk, school, dead_ms, at_ms)
-    _judge(desk, school, at_ms, dead=dead)
+        _dip(desk, school, was_dead.since_ms, at_ms)
+    _judge(desk, school, at_ms, dead)
 
 
-def _count(school: SchoolState, key: str, at_ms: int, *, up: bool) -> None:
-    """Keep a streak: 1 while up, minus the number of failures in a row else, and since when they are."""
-    known = school.targets.get(key)
+def _count(school: SchoolState, row: ProbeSeen, at_ms: int) -> None:
+    """Keep a target's streak: 1 while up, minus the failures in a row else; last seen; since when down."""
+    group = row.scope if row.check == "address" else DNS if row.check == "dns" else CAPTIVE
+    up = not row.captive if group == CAPTIVE else row.up
+    targets = school.targets.get(group)
+    if targets is None:
+        targets = school.targets[group] = {}
+    known = targets.get(row.target)
     if known is None:
-        if up:  # what never answered is not known to be broken
-            school.targets[key] = [1, at_ms, 0]
+        if up and len(targets) < MAX_TARGETS:  # what never answered is not known to be broken
+            targets[row.target] = [1, at_ms, 0]
     elif up:
         known[0], known[1] = 1, at_ms
     else:
@@ -87,41 +89,52 @@ def _count(school: SchoolState, key: str, at_ms: int, *, up: bool) -> None:
         known[0], known[1] = max(known[0] - 1, -9), at_ms
 
 
-def _dead(school: SchoolState) -> tuple[bool, int]:
-    """Whether nothing beyond the gateway answers, and since when."""
-    found = [school.targets[key] for key in BEYOND if key in school.targets]
-    if not found or any(streak > 0 for streak, _, _ in found):
-        return False, 0
-    return True, max(since_ms for _, _, since_ms in found)
+class Verdict(NamedTuple):
+    """How a group of targets does: the best of them counts. Unknown is neither up nor down."""
+
+    streak: int = 0
+    since_ms: int = 0
+
+    @property
+    def up(self) -> bool:
+        return self.streak > 0
+
+    @property
+    def down(self) -> bool:
+        return self.streak < 0
 
 
-def _judge(desk: Desk, school: SchoolState, at_ms: int, *, dead: bool) -> None:
-    streaks = {}
-    for key, (streak, last_ms, _) in list(school.targets.items()):
-        if at_ms - last_ms > FORGET_MS:
-            del school.targets[key]
-        else:
-            streaks[key] = streak
+def _verdict(school: SchoolState, *groups: str) -> Verdict:
+    found = [known for group in groups for known in school.targets.get(group, {}).values()]
+    if not found:
+        return Verdict()
+    streak = max(known[0] for known in found)
+    return Verdict(streak, 0 if streak > 0 else max(known[2] for known in found))
+
+
+def _line(school: SchoolState) -> Verdict:
+    return _verdict(school, EDGE, NATIONAL, ABROAD)
+
+
+def _judge(desk: Desk, school: SchoolState, at_ms: int, line: Verdict) -> None:
+    for targets in school.targets.values():
+        for name in [name for name, known in targets.items() if at_ms - known[1] > FORGET_MS]:
+            del targets[name]
     # Nothing beyond the gateway answers and yet the school speaks: over its backup, or some private way.
-    if dead and not school.primary_down_ms and max(streaks.get(key, -9) for key in BEYOND) <= -2:
-        suspect(desk, school, LINE, _dead(school)[1], desk.policy.path_confirm_ms)
-    captive = streaks.get(CAPTIVE_KEY, 1) < 0
-    outside = streaks.get(NATIONAL, 0) > 0 or streaks.get(ABROAD, 0) > 0
-    conditions = (
-        (CAPTIVE, CAPTIVE_KEY, captive and not dead, not captive and not dead),
-        (DNS, "dns", streaks.get("dns", 1) < 0 and outside and not captive, streaks.get("dns", 0) > 0),
-        (
-            INTERNATIONAL,
-            ABROAD,
-            streaks.get(ABROAD, 1) < 0 and streaks.get(NATIONAL, 0) > 0 and not captive,
-            streaks.get(ABROAD, 0) > 0,
-        ),
-    )
-    for key, target, bad, good in conditions:
-        if bad and streaks[target] <= -2:
-            suspect(desk, school, key, school.targets[target][2], desk.policy.path_confirm_ms)
-        elif good:
-            recovered(desk, school, key, at_ms)
+    if line.streak <= -2 and not school.primary_down_ms:
+        suspect(desk, school, LINE, line.since_ms, desk.policy.path_confirm_ms)
+    national, abroad = _verdict(school, NATIONAL), _verdict(school, ABROAD)
+    portal, names = _verdict(school, CAPTIVE), _verdict(school, DNS)
+    _follow(desk, school, CAPTIVE, at_ms, portal, bad=portal.down and line.up)
+    _follow(desk, school, DNS, at_ms, names, bad=names.down and line.up and not portal.down)
+    _follow(desk, school, INTERNATIONAL, at_ms, abroad, bad=abroad.down and national.up and not portal.down)
+
+
+def _follow(desk: Desk, school: SchoolState, key: str, at_ms: int, found: Verdict, *, bad: bool) -> None:
+    if bad and found.streak <= -2:
+        suspect(desk, school, key, found.since_ms, desk.policy.path_confirm_ms)
+    elif found.up:
+        recovered(desk, school, key, at_ms)
 
 
 def _dip(desk: Desk, school: SchoolState, from_ms: int, at_ms: int) -> None:

@@ -34,6 +34,8 @@ def _round(desk: Desk, school: SchoolState, heard: Heard, rows: tuple[UplinkSeen
     primary_active = primary_carrier = backup_active = None
     for row in rows:
         if row.role == "backup":
+            if row.name not in school.backups:
+                school.backups = [*school.backups[-7:], row.name]
             backup_active = row.active or backup_active
         else:
             primary_active, primary_carrier = row.active, row.carrier

@@ -105,6 +105,11 @@ class Publisher:
         """What the collector says that it has of a stream."""
         return self.confirms.get((agent, stream), wire.SeqSet())
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._client.is_connected()
+
     def close(self) -> None:
         """Leave."""
         self._client.disconnect()

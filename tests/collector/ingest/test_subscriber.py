@@ -214,12 +214,13 @@ def _certificates(folder: Path) -> None:
     """A certificate authority and a certificate for localhost, a day each."""
     openssl = need("openssl")
     authority = ["-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority"]
+    key = ["-newkey", "rsa:2048", "-nodes"]
+    signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1"]
     for arguments in (
-        ["req", "-newkey", "rsa:2048", "-nodes", "-days", "1", *authority],
-        [*["req", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "csr.pem", "-subj", "/CN=localhost"]],
-        [*["x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "1"],
-         "-extfile", "names", "-out", "cert.pem"],
-    ):  # fmt: skip
+        ["req", *key, "-days", "1", *authority],
+        ["req", *key, "-keyout", "key.pem", "-out", "csr.pem", "-subj", "/CN=localhost"],
+        ["x509", "-req", "-in", "csr.pem", *signer, "-extfile", "names", "-out", "cert.pem"],
+    ):
         (folder / "names").write_text("subjectAltName=DNS:localhost\n")
         subprocess.run([openssl, *arguments], cwd=folder, check=True, capture_output=True)
 

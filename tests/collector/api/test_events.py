@@ -13,6 +13,7 @@ import pytest
 from page_backend import Backend, district, served
 
 from schoolpulse.api.app import create_app
+from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.events import Feed
 from schoolpulse.incidents.model import Cause, IncidentKind, SchoolStatus
 from schoolpulse.registry.models import School
@@ -155,7 +156,7 @@ def test_closing_lets_every_viewer_go(backend: Backend, address: str) -> None:
 
 
 def test_viewers_who_saw_the_same_share_the_encoding(backend: Backend, school: School) -> None:
-    feed = Feed(backend.services)
+    feed = Feed(backend.services, SchoolEncoder())
     revision, first = feed.since("", 0, None)
     assert feed.since("", 0, None) == (revision, first)
     assert feed.since("", 0, None)[1] is first

@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schoolpulse.api import events, health, incidents, kpi, problems, schools
+from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.schemas import Problem
 from schoolpulse.api.services import Services
 from schoolpulse.web import routes
@@ -56,8 +57,11 @@ def create_app(services: Services, *, guard: Callable[..., Any] = anyone) -> Fas
     )
     problems.install(app)
     api = APIRouter(prefix=API, dependencies=[Depends(guard)])
-    for room in (schools, incidents, kpi, events):
-        api.include_router(room.router(services))
+    encoder = SchoolEncoder()
+    api.include_router(schools.router(services, encoder))
+    api.include_router(incidents.router(services))
+    api.include_router(kpi.router(services))
+    api.include_router(events.router(services, encoder))
     app.include_router(api)
     app.include_router(health.router(services))
     app.include_router(routes.router(lambda school_id: services.registry.school(school_id) is not None))

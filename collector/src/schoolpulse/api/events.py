@@ -15,9 +15,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
+from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.kpi import KpiNow
 from schoolpulse.api.problems import ProblemDocument, Refused, not_found
-from schoolpulse.api.schemas import IncidentOut, SchoolOut
+from schoolpulse.api.schemas import IncidentOut
 from schoolpulse.api.services import Services
 from schoolpulse.live import Snapshot
 
@@ -30,8 +31,9 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latte
 class Feed:
     """Turns revisions into events. Viewers who saw the same get the same bytes, encoded once."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, encoder: SchoolEncoder) -> None:
         self._services = services
+        self._encoder = encoder
         self._encoded: dict[tuple[int, int, str | None], tuple[int, bytes]] = {}
 
     def since(self, epoch: str, revision: int, school: str | None) -> tuple[int, bytes | None]:
@@ -65,17 +67,17 @@ class Feed:
             "at_ms": snapshot.at_ms,
             "heard_ms": snapshot.heard_ms,
             "kpi": KpiNow.of(snapshot.counts).model_dump(mode="json"),
-            "schools": [SchoolOut.of(item.school, item).model_dump(mode="json") for item in schools],
             "incidents": [IncidentOut.of(item).model_dump(mode="json") for item in incidents],
         }
         name = "snapshot" if snapshot.complete else "change"
-        return _event(name, data, f"{snapshot.epoch}-{snapshot.revision}")
+        rest = f',"schools":{self._encoder.texts(schools)}'
+        return _event(name, data, f"{snapshot.epoch}-{snapshot.revision}", rest)
 
 
-def router(services: Services) -> APIRouter:
+def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
     """The route over `services`."""
     routes = APIRouter(tags=["events"])
-    feed = Feed(services)
+    feed = Feed(services, encoder)
     viewers = 0
 
     async def stream(epoch: str, revision: int, school: str | None) -> AsyncIterator[bytes]:
@@ -126,9 +128,10 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _event(name: str, data: dict[str, Any], event_id: str | None = None) -> bytes:
+def _event(name: str, data: dict[str, Any], event_id: str | None = None, rest: str = "") -> bytes:
+    """An event of `data` and of `rest`, which is JSON text already."""
     head = f"id: {event_id}\n" if event_id else ""
-    body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))[:-1] + rest + "}"
     return f"{head}event: {name}\ndata: {body}\n\n".encode()
 
 

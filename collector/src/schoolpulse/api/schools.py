@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
+from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.params import Range, StepText, TimeText, parse_range, parse_step
 from schoolpulse.api.problems import ProblemDocument, not_found
 from schoolpulse.api.schemas import SchoolOut, SchoolsOut, SeriesAnswer, SeriesOut
@@ -17,7 +18,7 @@ NAME = r"^[a-z][a-z0-9_]{0,63}$"
 SchoolId = Annotated[str, Path(max_length=128, examples=["thcs-go-vap"])]
 
 
-def router(services: Services) -> APIRouter:
+def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
     """The routes over `services`."""
     routes = APIRouter(tags=["schools"])
 
@@ -27,11 +28,12 @@ def router(services: Services) -> APIRouter:
             raise not_found("school")
         return school
 
-    @routes.get("/schools")
-    async def schools() -> SchoolsOut:
+    @routes.get("/schools", response_model=SchoolsOut)
+    async def schools() -> Response:
         """Every school with its state and newest figures, by name."""
         now = services.live.snapshot()
-        return SchoolsOut(at_ms=now.at_ms, items=[SchoolOut.of(item.school, item) for item in now.schools])
+        body = f'{{"at_ms":{now.at_ms},"items":{encoder.texts(list(now.schools))}}}'
+        return Response(body, media_type="application/json")
 
     @routes.get("/schools/{school_id}", responses=ProblemDocument.responses(404))
     async def school(school_id: SchoolId) -> SchoolOut:

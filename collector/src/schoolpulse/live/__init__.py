@@ -224,7 +224,8 @@ class LiveView:
             agent.take_birth(body)
         will = isinstance(body, State) and body.at is None
         if not message.retained and not will:
-            agent.heard_ms = self._heard_ms = message.received_ms
+            agent.heard(message.received_ms)
+            self._heard_ms = message.received_ms
         self._touch("a:" + message.agent_id)
 
     def _touch(self, what: str) -> None:

@@ -81,15 +81,22 @@ class AgentFigures:
     Taking a batch only files its rows; what they say is worked out when somebody looks.
     """
 
-    __slots__ = ("_birth", "_kept", "heard_ms")
+    __slots__ = ("_birth", "_figures", "_heard_ms", "_kept")
 
     def __init__(self) -> None:
-        self.heard_ms: int | None = None
+        self._heard_ms: int | None = None
+        self._figures: Figures | None = None
         self._birth: Birth | None = None
         self._kept: dict[str, dict[tuple[str | None, ...], _Kept]] = {name: {} for name in MEASUREMENTS}
 
+    def heard(self, at_ms: int) -> None:
+        """The agent spoke itself."""
+        self._heard_ms = at_ms
+        self._figures = None
+
     def take_birth(self, birth: Birth) -> None:
         """Keep what the agent says it is."""
+        self._figures = None
         if self._birth is None or birth.at >= self._birth.at:
             self._birth = birth
 
@@ -101,6 +108,7 @@ class AgentFigures:
         """
         if batch.clock == "unsynced":
             return
+        self._figures = None
         for block in batch.blocks:
             kept = self._kept.get(block.m)
             if kept is None:
@@ -118,12 +126,17 @@ class AgentFigures:
                 kept[key] = (min(at_ms, received_ms), block.tags, block.fields, tag_values, field_values)
 
     def snapshot(self) -> Figures:
-        """The figures as they stand."""
+        """The figures as they stand; the same object until something is taken."""
+        if self._figures is None:
+            self._figures = self._look()
+        return self._figures
+
+    def _look(self) -> Figures:
         birth = self._birth
         uplink = self._uplink()
         devices = self._recent("device")
         return Figures(
-            heard_ms=self.heard_ms,
+            heard_ms=self._heard_ms,
             agent_version=birth.agent_version if birth else None,
             hardware=(birth.hardware or None) if birth else None,
             uptime_s=self._uptime(),

@@ -3,7 +3,7 @@
 import { byId, h, icon, recall, remember, say } from "./dom.js";
 import { fit } from "./fit.js";
 import { ALARMING, severity, statusText } from "./status.js";
-import { byName, duration, figure, plain, shortName, shortTime, t, technology } from "./texts.js";
+import { byName, duration, number, plain, shortName, shortTime, t, technology } from "./texts.js";
 
 const LIST_WIDTH = "(max-width: 60rem)"; // as in wall.css
 const CHANGE_SHOWN_MS = 60_000;
@@ -254,7 +254,7 @@ function detail(school) {
   if (school.status === "on_backup") return backupInUse(school);
   const rtt = school.now?.reachability.national?.rtt_ms;
   const told = school.status === "online" || school.status === "degraded";
-  return told && Number.isFinite(rtt) ? t("web.wall.rtt", { ms: figure(rtt) }) : "";
+  return told && Number.isFinite(rtt) ? t("web.wall.rtt", { ms: number(Math.max(1, rtt)) }) : "";
 }
 
 /** The technology that carries the school while its broadband is lost: measured, else as recorded. */
@@ -269,7 +269,7 @@ function place(school, now) {
   const since = school.since_ms === null ? "" : t("web.wall.since", { time: shortTime(school.since_ms, now) });
   const onBackup = school.status === "on_backup" && backupInUse(school);
   const backup = onBackup ? t("web.wall.backup_in_use", { technology: onBackup }) : "";
-  return [since, school.area.at(-1), line?.provider, backup].filter(Boolean).join(" · ");
+  return [since, backup, school.area.at(-1), line?.provider].filter(Boolean).join(" · ");
 }
 
 const areaOf = (school) => school.area.at(-1) ?? "";

@@ -4,7 +4,7 @@ const GAP = 8;
 // A tile's comfortable width and height in its own letters: with its state's word below the name, and,
 // where that would get too small to read, with the name alone (shape and colour then tell the state).
 const ROOMY = { wide: 10.5, high: 4.2 };
-const DENSE = { wide: 9.4, high: 2.75 };
+const DENSE = { wide: 9.8, high: 2.75 };
 const DENSE_BELOW = 14;
 const LARGEST = 21;
 const SMALLEST = 11;

@@ -38,6 +38,7 @@ export class OpenIncidents {
     );
     this.#rows = new Map(told.map((incident) => [incident, this.#row(incident, now)]));
     byId("open-list").replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
+    byId("open-list").hidden = told.length === 0;
     byId("open-none").hidden = told.length > 0;
     say(byId("open-count"), told.length ? String(told.length) : "");
   }

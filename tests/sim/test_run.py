@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from parts.mosquitto import Mosquitto
+from pydantic import BaseModel
 
 from schoolpulse.contract.models import Birth, State, Telemetry
 from schoolpulse_agent import wire
@@ -30,12 +31,16 @@ CUTS = Scenario.model_validate(
         ],
     }
 )
-_MODELS = {wire.Kind.STATE: State, wire.Kind.BIRTH: Birth, wire.Kind.TELEMETRY: Telemetry}
+_MODELS: dict[wire.Kind, type[BaseModel]] = {
+    wire.Kind.STATE: State,
+    wire.Kind.BIRTH: Birth,
+    wire.Kind.TELEMETRY: Telemetry,
+}
 
 
 def _wan(batch: dict[str, Any]) -> dict[str, list[int]]:
     """The last [active, carrier] of each uplink that a batch tells of."""
-    rows = next((block["rows"] for block in batch["blocks"] if block["m"] == "wan"), [])
+    rows: list[Any] = next((block["rows"] for block in batch["blocks"] if block["m"] == "wan"), [])
     return {tags[0]: fields for _, tags, fields in rows}
 
 

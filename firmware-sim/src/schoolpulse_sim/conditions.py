@@ -30,8 +30,8 @@ class Conditions:
 
     `machine`: the gateway has power and runs; `line`: the primary carries traffic; `carrier`: its port
     shows a link; `mains`: the building has power; `agent`: the agent is meant to run. `loss_ratio` and
-    `extra_ms` come on top of the line's own. `clock_off_s`: the gateway's clock is wrong by so much;
-    None: it was never set and counts from 1970.
+    `extra_ms` come on top of the line's own; traffic is `surge` times what the hour has.
+    `clock_off_s`: the gateway's clock is wrong by so much; None: it was never set and counts from 1970.
     """
 
     machine: bool = True
@@ -49,6 +49,7 @@ class Conditions:
     collector: bool = True
     loss_ratio: float = 0.0
     extra_ms: float = 0.0
+    surge: float = 1.0
     clock_off_s: int | None = 0
     devices_down: frozenset[str] = frozenset()
 
@@ -130,6 +131,8 @@ class _Effect:
                 changes = {self.what: getattr(now, self.what) + 1}
             case "portal":
                 changes = {"portal": True}
+            case "surge":
+                changes = {"surge": now.surge * fault.factor}
             case "clock_off_s":
                 changes = {"clock_off_s": None if fault.kind is FaultKind.CLOCK_UNSET else fault.jump_s}
             case _:
@@ -148,6 +151,7 @@ _PLAIN = {
     FaultKind.CLOCK_UNSET: "clock_off_s",
     FaultKind.CLOCK_JUMP: "clock_off_s",
     FaultKind.COUNTER_RESET: "counter_resets",
+    FaultKind.SURGE: "surge",
 }
 
 

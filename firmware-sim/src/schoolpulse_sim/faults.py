@@ -39,6 +39,7 @@ class Fault:
     down_ms: int = 0
     every_ms: int = 0
     jump_s: int = 0
+    factor: float = 1.0
     muted: bool = False
 
     @property
@@ -199,5 +200,6 @@ def _fault(
         down_ms=10_000 if what.down is None else what.down,
         every_ms=20_000 if what.every is None else what.every,
         jump_s=what.jump or 0,
+        factor=what.factor or 1.0,
         muted=what.muted,
     )

@@ -17,7 +17,8 @@ from schoolpulse_sim.conditions import make_timeline
 from schoolpulse_sim.disorder import Recorder, collector_gaps
 from schoolpulse_sim.district import District, School, make_district
 from schoolpulse_sim.faults import Fault, make_schedule
-from schoolpulse_sim.gateway import NEVER, Gateway
+from schoolpulse_sim.gateway import Gateway
+from schoolpulse_sim.sender import NEVER
 from schoolpulse_sim.rng import Chance
 from schoolpulse_sim.scenario import FaultKind, Scenario
 from schoolpulse_sim.timing import MINUTE

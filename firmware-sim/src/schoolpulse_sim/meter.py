@@ -110,7 +110,8 @@ class Meter:
         """One round of `reachability`; `stamp` is what the gateway's clock says at `at_ms`."""
         draw = self._chance.random
         through = now.line if active == PRIMARY else True
-        near_ms = self._base_rtt_ms + now.extra_ms + 12.0 * load_at(at_ms) * draw()
+        used = min(1.3, load_at(at_ms, self._school.level) * now.surge)
+        near_ms = self._base_rtt_ms + now.extra_ms + 12.0 * used * used * draw()
         edge_ms = near_ms - 0.6
         loss = now.loss_ratio
         if active != PRIMARY:
@@ -139,6 +140,8 @@ class Meter:
         """A row of `wan` for each uplink."""
         school = self._school
         wan = rows.setdefault(WAN, [])
+        if wan and wan[-1].startswith(f"[{stamp},"):
+            return  # a change and a report in one round: a moment of a series is measured once
         state = f"[{int(active == PRIMARY)},{int(now.carrier)}]"
         wan.append(f'[{stamp},["{PRIMARY}","primary","{school.technology}"],{state}]')
         if school.backup:
@@ -180,7 +183,12 @@ class Meter:
             down, up = (float(school.down_mbps), float(school.up_mbps)) if now.line else (0.0, 0.0)
         else:
             down, up = BACKUP_MBPS, BACKUP_MBPS / 3
-        load = load_at(at_ms) * self._chance.between(0.5, 1.0) * (1.0 - 3.0 * min(0.3, now.loss_ratio))
+        load = (
+            load_at(at_ms, self._school.level)
+            * now.surge
+            * self._chance.between(0.5, 1.0)
+            * (1.0 - 3.0 * min(0.3, now.loss_ratio))
+        )
         wanted_mbps = school.pupils * 0.25 * load
         rx_bps = int(min(down * 0.95, wanted_mbps) * 1_000_000)
         tx_bps = int(min(up * 0.95, wanted_mbps * 0.14) * 1_000_000)
@@ -205,7 +213,7 @@ class Meter:
         memory = 0.38 + 0.04 * draw()
         up_s = self.uptime_s(at_ms)
         disk = 0.22 + 0.0005 * (up_s / 86_400)
-        temperature = 44.0 + 14.0 * load_at(at_ms) + 2.0 * draw()
+        temperature = 44.0 + 14.0 * load_at(at_ms, self._school.level) + 2.0 * draw()
         rows.setdefault(SYSTEM, []).append(
             f"[{stamp},[],[{up_s},{load1:.2f},{memory:.3f},{min(disk, 0.9):.3f},{temperature:.1f}]]"
         )

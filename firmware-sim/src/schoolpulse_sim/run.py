@@ -15,7 +15,8 @@ from typing import Any
 from schoolpulse_sim.conditions import Change, make_timeline
 from schoolpulse_sim.district import District, make_district
 from schoolpulse_sim.faults import Fault, make_schedule
-from schoolpulse_sim.gateway import NEVER, Gateway
+from schoolpulse_sim.gateway import Gateway
+from schoolpulse_sim.sender import NEVER
 from schoolpulse_sim.mqtt_link import MqttLink
 from schoolpulse_sim.net import Broker, Net
 from schoolpulse_sim.scenario import Scenario, load_scenario

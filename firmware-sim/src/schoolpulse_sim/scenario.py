@@ -46,6 +46,7 @@ class FaultKind(StrEnum):
     CLOCK_UNSET = "clock_unset"
     CLOCK_JUMP = "clock_jump"
     COUNTER_RESET = "counter_reset"
+    SURGE = "surge"
 
 
 DISTRICT_WIDE = frozenset({FaultKind.INTERNATIONAL_CUT, FaultKind.BROKER_AWAY, FaultKind.COLLECTOR_AWAY})
@@ -155,6 +156,8 @@ class _What(_Table):
     """From one short cut to the next (`flapping`)."""
     jump: int | None = None
     """Seconds that the clock is wrong by (`clock_jump`); may be negative."""
+    factor: Annotated[float, Field(gt=0, le=10)] | None = None
+    """Times the hour's usual traffic (`surge`)."""
     muted: bool = False
     """A maintenance window covers it: true, but nobody is to be woken."""
 
@@ -177,6 +180,7 @@ _BELONGS_TO = {
     "down": {FaultKind.FLAPPING},
     "every": {FaultKind.FLAPPING},
     "jump": {FaultKind.CLOCK_JUMP},
+    "factor": {FaultKind.SURGE},
 }
 
 

@@ -16,6 +16,7 @@ from schoolpulse.demo.children import Child
 from schoolpulse.demo.receiver import Receiver
 from schoolpulse.demo.show import Show, Summary, Watcher
 from schoolpulse.errors import SchoolPulseError
+from schoolpulse.incidents.policy import Policy
 from schoolpulse.notify.signing import new_secret
 from schoolpulse.registry.csv_file import read_schools
 from schoolpulse.registry.models import Line, School
@@ -32,6 +33,8 @@ HERE = School(
     lines=(Line(role="primary", provider="", technology="unknown"),),
 )
 """This very machine, measured by the real agent among the simulated schools."""
+POLICY = Policy(hold_ms=15_000)
+"""As in production, but for the wait before an incident is resolved: nobody watches that long."""
 PAGE_PORT = 8080
 READY_TIMEOUT_S = 120.0
 DRAIN_TIMEOUT_S = 30.0
@@ -94,7 +97,7 @@ class Demo:
             receiver.start()
             stack.callback(receiver.stop)
             config = self._config(folder, receiver.url, secret)
-            collector = Collector(config)
+            collector = Collector(config, policy=POLICY)
             stack.callback(collector.stop)
             self._show.line(f"SchoolPulse: {collector.url}   (Ctrl-C ends it)")
             collector.start()

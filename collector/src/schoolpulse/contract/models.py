@@ -31,29 +31,44 @@ Row = Annotated[
 
 class _Message(BaseModel):
     # Strict: "1" is no number and 1 is no string. Frozen: a decoded message is a fact.
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Block(_Message):
     """Rows of one measurement that share their tag and field keys, column names once."""
 
     m: Name
+    """The measurement. Unknown ones are kept as they are."""
     tags: Annotated[list[Name], FailFast()] = Field(max_length=wire.MAX_COLUMNS)
+    """Names of the columns that say what was measured (`target`, `scope`)."""
     fields: Annotated[list[Name], FailFast()] = Field(min_length=1, max_length=wire.MAX_COLUMNS)
+    """Names of the columns that say how it was; they carry their unit (`rtt_ms`, `used_ratio`)."""
     rows: Annotated[list[Row], FailFast()] = Field(min_length=1, max_length=wire.MAX_ROWS)
+    """Each ``[time, [tag values], [field values]]``, with as many values as there are columns. Times are
+    milliseconds since 1970 in UTC. A null is a value that this row does not have."""
 
 
 class Telemetry(_Message):
     """A batch: the `seq`-th of its `stream`. The collector stores each ``(stream, seq)`` once."""
 
     v: Version
+    """The version of the contract."""
     stream: Id
+    """Random, made with the spool that numbers the batches."""
     seq: Seq
+    """Counts the stream's batches from 1; never used again for another batch."""
     boot: Id
+    """Names the boot of the machine that measured, so that a reboot shows."""
     clock: Literal["synced", "unsynced", "repaired"]
+    """How far the times can be believed; `repaired` ones were stamped after the clock was set."""
     sent_at: TimeMs
+    """The sender's clock at this sending, ms; only for the delay's figures."""
     discarded_through: Annotated[int, Field(ge=0, le=wire.MAX_SEQ)] | None = None
+    """Every batch of the stream up to this one that was never confirmed is gone for good."""
     blocks: Annotated[list[Block], FailFast()] = Field(max_length=wire.MAX_BLOCKS)
+    """The samples; at most 5,000 rows in all blocks together."""
 
 
 class State(_Message):
@@ -61,9 +76,13 @@ class State(_Message):
 
     online: bool
     boot: Id
+    """The boot id at connecting."""
     session: Annotated[int, Field(ge=0, le=2**53)]
+    """Counts the agent's connections and is never used again: a late will of an older one is told by it."""
     at: TimeMs | None = None
+    """The agent's clock, ms; absent in the will, since nobody knows when it will be sent."""
     reason: Text | None = None
+    """`shutdown` where the agent stops as planned."""
 
 
 class Uplink(_Message):
@@ -72,22 +91,29 @@ class Uplink(_Message):
     name: Text
     role: Literal["primary", "backup"]
     technology: Text = "unknown"
+    """`fibre`, `5g`, `4g`, ..."""
 
 
 class Birth(_Message):
     """What an agent is: sent at each connect and when it changes."""
 
     v: Version
+    """The version of the contract that the agent speaks."""
     agent_version: Text
     boot: Id
+    """The boot id of the machine."""
     session: Annotated[int, Field(ge=0, le=2**53)]
+    """As in `state`."""
     at: TimeMs
+    """The agent's clock, ms."""
     uptime_s: Annotated[float, Field(ge=0)]
+    """How long the machine has been up, seconds."""
     hostname: Text = ""
     hardware: Text = ""
     os: Text = ""
     capabilities: list[Text] = Field(default=[], max_length=64)
     probes: list[Text] = Field(default=[], max_length=64)
+    """Names of the probes that run."""
     uplinks: list[Uplink] = Field(default=[], max_length=16)
 
 
@@ -95,9 +121,22 @@ class Reply(_Message):
     """The answer to a `command`."""
 
     id: Id
+    """That of the command."""
     ok: bool
     at: TimeMs
+    """The agent's clock, ms."""
     error: Text | None = None
+    """Why not."""
+
+
+class Confirm(_Message):
+    """What the collector has on disk of a stream: its agent may forget that, and nothing else."""
+
+    stream: Id
+    through: Annotated[int, Field(ge=0, le=wire.MAX_SEQ)]
+    """All batches up to this one."""
+    also: list[tuple[Seq, Seq]] = Field(max_length=wire.MAX_CONFIRM_RANGES)
+    """Ranges above `through`, both ends included. Several confirms add up."""
 
 
 Body = Telemetry | State | Birth | Reply

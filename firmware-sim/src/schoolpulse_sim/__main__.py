@@ -62,11 +62,26 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--density", choices=("full", "evidence"), default="full", help="evidence: thinned probes"
     )
-    make.add_argument("--events", required=True, type=Path, metavar="FILE", help="traffic; .gz compresses")
+    make.add_argument("--describe", action="store_true", help="print the timeline and make nothing")
+    make.add_argument("--events", type=Path, metavar="FILE", help="traffic; .gz compresses")
     make.add_argument("--truth", type=Path, metavar="FILE", help="what really happened")
     make.add_argument("--registry", type=Path, metavar="FILE", help="the district as a registry CSV")
     make.add_argument("--jobs", type=int, metavar="N", help="processes (default: as many as are worth it)")
     make.set_defaults(command=_generate)
+
+    draw = commands.add_parser("picture", help="truth beside incidents as an HTML file")
+    draw.add_argument("--truth", required=True, type=Path, metavar="FILE", help="truth.jsonl")
+    draw.add_argument("--incidents", type=Path, metavar="FILE", help="incidents.jsonl")
+    draw.add_argument("--out", required=True, type=Path, metavar="FILE.html", help="written")
+    draw.add_argument("--title", default="Truth and incidents", help="heading of the page")
+    draw.set_defaults(command=_picture)
+
+    describing = commands.add_parser("describe", help="a scenario as a readable timeline")
+    _scenario_options(describing)
+    describing.add_argument(
+        "--days", type=float, metavar="D", help="how long, where not as the scenario says"
+    )
+    describing.set_defaults(command=_describe)
 
     fleet = commands.add_parser(
         "fleet", help="gateways with the real spool and publisher, to be killed at will"
@@ -159,16 +174,41 @@ def _seconds(text: str) -> float:
         raise UsageError(f"{text!r}: not {error}") from error
 
 
-def _generate(options: argparse.Namespace) -> int:
-    from schoolpulse_sim.generate import Plan, write  # noqa: PLC0415 - other commands do without
-    from schoolpulse_sim.parallel import jobs_for, parallel_traffic  # noqa: PLC0415 - the same
+def _plan(options: argparse.Namespace) -> Any:
+    from schoolpulse_sim.generate import Plan  # noqa: PLC0415 - other commands do without
 
     if options.days is not None and options.days <= 0:
         raise UsageError("--days: more than 0")
-    began_s = time.monotonic()
     scenario = load_scenario(options.scenario).sized(options.schools)
     length_ms = None if options.days is None else round(options.days * DAY)
-    plan = Plan(scenario, options.seed, length_ms=length_ms)
+    return Plan(scenario, options.seed, length_ms=length_ms)
+
+
+def _describe(options: argparse.Namespace) -> int:
+    from schoolpulse_sim.describe import describe  # noqa: PLC0415 - other commands do without
+
+    sys.stdout.writelines(f"{line}\n" for line in describe(_plan(options)))
+    return 0
+
+
+def _picture(options: argparse.Namespace) -> int:
+    from schoolpulse_sim.picture import picture, read_lines  # noqa: PLC0415 - other commands do without
+
+    incidents = read_lines(options.incidents) if options.incidents else []
+    options.out.write_text(picture(read_lines(options.truth), incidents, options.title), "utf-8")
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from schoolpulse_sim.generate import write  # noqa: PLC0415 - other commands do without
+    from schoolpulse_sim.parallel import jobs_for, parallel_traffic  # noqa: PLC0415 - the same
+
+    if options.describe:
+        return _describe(options)
+    if options.events is None:
+        raise UsageError("--events FILE is missing", hint="or --describe")
+    began_s = time.monotonic()
+    plan = _plan(options)
     if options.registry:
         options.registry.write_bytes(plan.district.registry_csv())
     truth = plan.truth_text()

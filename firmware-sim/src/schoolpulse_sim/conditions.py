@@ -17,6 +17,8 @@ from schoolpulse_sim.timing import MINUTE, SECOND
 
 BATTERY_MINUTES = (10, 40)
 """Shortest and longest that a school's battery carries its gateway and switches."""
+BLINK_MS = 50 * SECOND
+"""From a blink of the power until the gateway has booted."""
 _LINE_DOWN = {FaultKind.LINE_CUT, FaultKind.FLAPPING, FaultKind.PROVIDER_OUTAGE, FaultKind.PROVIDER_MOVE}
 _MACHINE_DOWN = {FaultKind.GATEWAY_REBOOT, FaultKind.GATEWAY_CRASH}
 _AGENT_DOWN = {FaultKind.AGENT_UPDATE, FaultKind.AGENT_STOPPED}
@@ -71,6 +73,8 @@ def machine_down(fault: Fault, school: School, seed: int) -> tuple[int, int] | N
     """When this fault keeps the gateway itself from running; None where it does not."""
     if fault.kind in _MACHINE_DOWN:
         return fault.start_ms, fault.end_ms
+    if fault.kind is FaultKind.CLOCK_UNSET:  # a clock without a battery is unset because the power blinked
+        return fault.start_ms, min(fault.end_ms, fault.start_ms + BLINK_MS)
     if fault.kind is FaultKind.POWER_CUT:
         dies_ms = fault.start_ms + battery_ms(school, seed)
         # A gateway that got its power back still has to boot.

@@ -18,9 +18,9 @@ from schoolpulse_sim.disorder import Recorder, collector_gaps
 from schoolpulse_sim.district import District, School, make_district
 from schoolpulse_sim.faults import Fault, make_schedule
 from schoolpulse_sim.gateway import Gateway
-from schoolpulse_sim.sender import NEVER
 from schoolpulse_sim.rng import Chance
 from schoolpulse_sim.scenario import FaultKind, Scenario
+from schoolpulse_sim.sender import NEVER
 from schoolpulse_sim.timing import MINUTE
 from schoolpulse_sim.truth import to_text, truths
 from schoolpulse_sim.virtual_link import VirtualLink

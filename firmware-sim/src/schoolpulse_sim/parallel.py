@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -63,6 +64,7 @@ def parallel_traffic(plan: Plan, density: Density, jobs: int) -> Iterator[list[L
 def _work(
     pipe: Connection, scenario: Scenario, seed: int, length_ms: int, density: Density, part: tuple[int, int]
 ) -> None:
+    gc.disable()  # nothing that is made for a message refers back to itself
     plan = Plan(scenario, seed, length_ms=length_ms)
     try:
         for lines in traffic(plan, density, part=part):

@@ -16,10 +16,10 @@ from schoolpulse_sim.conditions import Change, make_timeline
 from schoolpulse_sim.district import District, make_district
 from schoolpulse_sim.faults import Fault, make_schedule
 from schoolpulse_sim.gateway import Gateway
-from schoolpulse_sim.sender import NEVER
 from schoolpulse_sim.mqtt_link import MqttLink
 from schoolpulse_sim.net import Broker, Net
 from schoolpulse_sim.scenario import Scenario, load_scenario
+from schoolpulse_sim.sender import NEVER
 from schoolpulse_sim.timing import DAY, SECOND
 from schoolpulse_sim.truth import to_text, truths
 

@@ -24,6 +24,7 @@ _WORDS: dict[FaultKind, tuple[str, str, str]] = {
     FaultKind.POWER_CUT: ("outage", "power_cut", "school"),
     FaultKind.GATEWAY_REBOOT: ("outage", "gateway_reboot", "school"),
     FaultKind.GATEWAY_CRASH: ("outage", "gateway_crash", "school"),
+    FaultKind.CLOCK_UNSET: ("outage", "gateway_reboot", "school"),
     FaultKind.AGENT_UPDATE: ("outage", "agent_stopped", "school"),
     FaultKind.AGENT_STOPPED: ("outage", "agent_stopped", "school"),
     FaultKind.PROVIDER_OUTAGE: ("outage", "provider_outage", "provider"),
@@ -36,7 +37,7 @@ _WORDS: dict[FaultKind, tuple[str, str, str]] = {
     FaultKind.BROKER_AWAY: ("blind", "monitoring_blind", "self"),
     FaultKind.COLLECTOR_AWAY: ("blind", "monitoring_blind", "self"),
 }
-"""Kind, cause and scope of each fault. Clocks and counters are no incident, and a page for one is false."""
+"""Kind, cause and scope of each fault; what is not here is no incident, and a page for it is false."""
 
 _SILENCING = {
     FaultKind.POWER_CUT,
@@ -81,11 +82,11 @@ def _lines(
     kind, cause, scope = _WORDS[fault.kind]
     school = district.schools[fault.schools[0]] if scope == "school" else None
     start, end = fault.start_ms, fault.end_ms
-    if school is not None and fault.kind is FaultKind.POWER_CUT:
+    if school is not None and fault.kind in {FaultKind.POWER_CUT, FaultKind.CLOCK_UNSET}:
         down = machine_down(fault, school, district.seed)
         if down is None:  # the battery carried it: nothing was out
             return
-        start = down[0]
+        start, end = down[0], min(end, down[1])
     if school is not None and school.backup and fault.kind in {*_ON_THE_LINE, FaultKind.FLAPPING}:
         kind = "on_backup"
     why_not = _why_not(fault, (start, end), faults, monitoring, school)

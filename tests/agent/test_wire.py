@@ -28,7 +28,7 @@ def test_a_seq_set_is_a_set_of_numbers(steps: list[int | tuple[int, int]], throu
     assert {number for number in range(1, 62) if number in compact} == plain
     assert compact.missing_through(60) == 60 - len(plain)
     ends = [compact.through, *(edge for pair in compact.also for edge in pair)]
-    gaps = list(zip([compact.through, *(last for _, last in compact.also)], compact.also, strict=False))
+    gaps = list(zip([compact.through, *(last for _, last in compact.also)], compact.also))  # noqa: B905  # Python 3.9
     assert ends == sorted(ends)
     assert all(first > before + 1 for before, (first, _) in gaps), "ranges that touch are one range"
     assert wire.SeqSet(compact.through, compact.also) == compact

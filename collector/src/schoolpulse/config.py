@@ -78,8 +78,9 @@ class Config(_Section):
             return values
         filled = dict(values)
         store = filled.setdefault("store", {"kind": "sqlite"})
-        if isinstance(store, dict) and store.get("kind", "sqlite") == "sqlite" and "data_dir" in filled:
-            filled["store"] = {"kind": "sqlite", "path": Path(str(filled["data_dir"])) / "points.db", **store}
+        if isinstance(store, dict) and store.get("kind", "sqlite") == "sqlite":
+            folder = Path(str(filled.get("data_dir", ".")))
+            filled["store"] = {"kind": "sqlite", "path": folder / "points.db", **store}
         return filled
 
     @model_validator(mode="after")

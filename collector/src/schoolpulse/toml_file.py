@@ -55,7 +55,7 @@ def parse(data: bytes, model: type[Model], *, name: str = "configuration") -> Mo
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = list(_problems(error, model, text))
+        problems = sorted(_problems(error, model, text), key=lambda problem: problem.line or 0)
         raise ConfigError(f"{name}: {len(problems)} mistakes", problems) from error
 
 
@@ -117,7 +117,10 @@ def _lines(text: str) -> dict[Location, int]:
 def _line_of(location: Location, lines: dict[Location, int]) -> int | None:
     """The line of `location`, or of the nearest thing around it that stands in the file."""
     while location:
-        if location in lines:
-            return lines[location]
+        # A union puts the name of its member into the location, which stands nowhere in the file.
+        without_one = (location[:at] + location[at + 1 :] for at in range(1, len(location) - 1))
+        for candidate in (location, *without_one):
+            if candidate in lines:
+                return lines[candidate]
         location = location[:-1]
     return None

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,24 @@ def listener() -> Iterator[int]:
         yield int(server.getsockname()[1])
 
 
+@pytest.fixture
+def start_broker(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    brokers: list[Mosquitto] = []
+
+    def start(*settings: str, anonymous: bool = True) -> Mosquitto:
+        broker = Mosquitto(tmp_path, *settings)
+        if not anonymous:
+            config = Path(broker.command[-1])
+            config.write_text(config.read_text().replace("allow_anonymous true", "allow_anonymous false"))
+        brokers.append(broker)
+        broker.start()
+        return broker
+
+    yield start
+    for broker in brokers:
+        broker.kill()
+
+
 def write_config(folder: Path, url: str, port: int, broker: str = "") -> Path:
     path = folder / "agent.toml"
     path.write_text(CONFIG.format(folder=folder, url=url, port=port, broker=broker))
@@ -70,10 +88,9 @@ def test_once_prints_a_round_as_json_and_as_a_table(
 
 
 def test_a_running_agent_sends_and_says_goodbye_when_it_is_asked_to_stop(
-    tmp_path: Path, listener: int
+    tmp_path: Path, listener: int, start_broker: Callable[..., Mosquitto]
 ) -> None:
-    broker = Mosquitto(tmp_path)
-    broker.start()
+    broker = start_broker()
     collector = Confirmer(broker.port)
     config = write_config(tmp_path, broker.url, listener)
     log = (tmp_path / "log").open("wb")
@@ -98,7 +115,6 @@ def test_a_running_agent_sends_and_says_goodbye_when_it_is_asked_to_stop(
     assert "has stopped" in text
     assert "Traceback" not in text
     collector.close()
-    broker.stop()
 
 
 def test_a_second_agent_in_the_same_folder_is_refused(
@@ -171,12 +187,13 @@ def log_of_a_try(folder: Path, config: Path) -> str:
     return path.read_text()
 
 
-def test_tls_verifies_the_broker_and_shows_a_certificate(tmp_path: Path, listener: int) -> None:
+def test_tls_verifies_the_broker_and_shows_a_certificate(
+    tmp_path: Path, listener: int, start_broker: Callable[..., Mosquitto]
+) -> None:
     ours, others = Authority(tmp_path, "ours"), Authority(tmp_path, "others")
     server_cert, server_key = ours.issue("127.0.0.1")
     cert, key = ours.issue("thcs-go-vap")
-    broker = Mosquitto(
-        tmp_path,
+    broker = start_broker(
         AS_WE_ARE,
         f"cafile {ours.cert}",
         f"certfile {server_cert}",
@@ -184,7 +201,6 @@ def test_tls_verifies_the_broker_and_shows_a_certificate(tmp_path: Path, listene
         "require_certificate true",
         "use_identity_as_username true",
     )
-    broker.start()
     url = broker.url.replace("mqtt://", "mqtts://")
     pair = f'cert_file = "{cert}"\nkey_file = "{key}"\n'
 
@@ -197,18 +213,16 @@ def test_tls_verifies_the_broker_and_shows_a_certificate(tmp_path: Path, listene
     assert not connected
     assert "CERTIFICATE_VERIFY_FAILED" in text
     assert not connects(f'ca_file = "{ours.cert}"\n')[0]
-    broker.stop()
 
 
-def test_a_password_is_read_from_its_file_and_never_shown(tmp_path: Path, listener: int) -> None:
+def test_a_password_is_read_from_its_file_and_never_shown(
+    tmp_path: Path, listener: int, start_broker: Callable[..., Mosquitto]
+) -> None:
     passwords = tmp_path / "passwords"
     subprocess.run(
         [need("mosquitto_passwd"), "-b", "-c", str(passwords), "thcs-go-vap", "gia-huy-7"], check=True
     )
-    broker = Mosquitto(tmp_path, AS_WE_ARE, f"password_file {passwords}")
-    config = Path(broker.command[-1])
-    config.write_text(config.read_text().replace("allow_anonymous true", "allow_anonymous false"))
-    broker.start()
+    broker = start_broker(AS_WE_ARE, f"password_file {passwords}", anonymous=False)
     secret = tmp_path / "secret"
     logs = {}
     for password in ("gia-huy-7", "wrong"):
@@ -221,4 +235,3 @@ def test_a_password_is_read_from_its_file_and_never_shown(tmp_path: Path, listen
     assert "connected to" in logs["gia-huy-7"]
     assert "the broker refuses us: Not authorized" in logs["wrong"]
     assert "gia-huy-7" not in logs["gia-huy-7"]
-    broker.stop()

@@ -63,6 +63,10 @@ def _apply_tls(client: Client, settings: BrokerSettings) -> None:
     try:
         context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.ca_file is not None:
+            # Python 3.13 began to refuse certificates without every extension of RFC 5280, which those of
+            # a district's own authority often lack. Chain and name are verified all the same.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if settings.cert_file is not None:
             context.load_cert_chain(settings.cert_file, settings.key_file)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError

@@ -27,6 +27,7 @@ from schoolpulse.clock import Clock
 from schoolpulse.errors import ConfigError, Problem
 from schoolpulse.ingest.backoff import Backoff
 from schoolpulse.ingest.inbox import Arrival
+from schoolpulse.ingest.network_loop import BufferedClient
 from schoolpulse.ingest.settings import BrokerSettings
 from schoolpulse_agent import wire
 
@@ -35,7 +36,6 @@ _log = logging.getLogger(__name__)
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 20.0
 CONNECT_TIMEOUT_S = 10.0
-LOOP_S = 1.0
 MAX_OUTBOUND = 1_000
 """Messages of ours on their way or waiting in paho; what does not fit stays with the caller."""
 MAX_IN_FLIGHT = 20
@@ -123,8 +123,7 @@ class BrokerConnection:
             try:
                 self._connect()
                 # Our own loop and not paho's thread: whatever a packet makes paho raise ends up here.
-                while self._client.loop(LOOP_S) == MQTT_ERR_SUCCESS:
-                    pass
+                self._client.run()
             except Exception as error:  # noqa: BLE001 - no broker, no name, no certificate, a bug: it tries again
                 self._note_trouble(f"{type(error).__name__}: {error}")
             self._note_down()
@@ -142,10 +141,10 @@ class BrokerConnection:
         extra: dict[str, Any] = {} if properties is None else {"clean_start": False, "properties": properties}
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **extra)
 
-    def _make_client(self) -> Client:
+    def _make_client(self) -> BufferedClient:
         settings = self._settings
         is_v5 = settings.protocol == "5"
-        client = Client(
+        client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             clean_session=None if is_v5 else False,
@@ -163,8 +162,6 @@ class BrokerConnection:
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        # Its being there keeps `ack` and `publish` of other threads from writing to the socket themselves.
-        client.on_socket_register_write = lambda *_: None
         return client
 
     # -- called by paho, on the network's thread -----------------------------------------------------

@@ -259,6 +259,16 @@ def test_a_schools_page_lives(page: Page, backend: Backend, address: str) -> Non
     expect(page.locator("#history")).not_to_contain_text("Đang diễn ra")
 
 
+def test_a_school_that_is_new_is_shown_close_up(page: Page, backend: Backend, address: str) -> None:
+    backend.store.silent = [(0, backend.clock.now_ms() - 10 * 60_000)]
+    page.goto(f"{address}/schools/{online(backend).id}")
+    expect(page.get_by_role("radio", name="15 phút")).to_have_attribute("aria-checked", "true")
+    page.wait_for_function(COLOURS, arg="#chart-latency canvas")
+    page.get_by_role("radio", name="24 giờ").click()
+    expect(page.locator("#range-text")).to_contain_text(re.compile("/.*/"))
+    expect(page.get_by_role("radio", name="24 giờ")).to_have_attribute("aria-checked", "true")
+
+
 def test_a_school_without_data_says_so(page: Page, backend: Backend, address: str) -> None:
     nobody = next(one for one in backend.registry.schools() if one.agent_id is None)
     backend.store.silent = [(0, 2**60)]

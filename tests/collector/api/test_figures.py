@@ -75,9 +75,11 @@ def test_a_stamp_from_the_future_does_not_hide_what_comes_after(agent: AgentFigu
     assert agent.snapshot().reachability["national"].rtt_ms == 6.0
 
 
-def test_times_of_an_unset_clock_order_nothing(agent: AgentFigures) -> None:
-    agent.take_telemetry(batch(reach(T, 5.0), clock="unsynced"), T)
+def test_of_an_unset_clock_only_times_close_to_the_receipt_are_believed(agent: AgentFigures) -> None:
+    agent.take_telemetry(batch(reach(T, 5.0), clock="unsynced"), T + STALE_MS + 1)
     assert agent.snapshot().reachability == {}
+    agent.take_telemetry(batch(reach(T, 5.0), clock="unsynced"), T + 1_000)
+    assert agent.snapshot().reachability["national"].rtt_ms == 5.0
 
 
 def test_of_several_targets_the_best_speaks_for_the_scope(agent: AgentFigures) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fakes import FakeClock
-from page_backend import Backend, district, telemetry
+from page_backend import Backend, birth, district, telemetry
 
 from schoolpulse.contract.models import State
 from schoolpulse.incidents.model import Cause, Change, IncidentKind, SchoolStatus, Transition
-from schoolpulse.live import RESOLVED_KEPT, LiveView, Snapshot
+from schoolpulse.live import MAX_STRANGERS, RESOLVED_KEPT, LiveView, Snapshot
 from schoolpulse.messages import Link
 from schoolpulse.registry.models import School
 
@@ -59,8 +59,8 @@ def test_retained_copies_and_wills_are_no_sign_of_life(backend: Backend, school:
     assert backend.live.heard_ms is not None
 
 
-def test_an_agent_is_heard_once_the_registry_knows_it(backend: Backend, clock: FakeClock) -> None:
-    backend.receive("new-agent", telemetry(clock.now_ms()))
+def test_what_an_agent_said_before_it_had_a_school_is_kept(backend: Backend, clock: FakeClock) -> None:
+    backend.receive("new-agent", birth(clock.now_ms()))
     before = backend.live.snapshot()
     school = replace(backend.registry.schools()[0], id="new", agent_id="new-agent")
     backend.registry.replace([*backend.registry.schools(), school])
@@ -69,6 +69,22 @@ def test_an_agent_is_heard_once_the_registry_knows_it(backend: Backend, clock: F
     assert after.complete, "a viewer has to learn of the new school"
     new = next(item for item in after.schools if item.school.id == "new")
     assert new.figures is not None
+    assert new.figures.agent_version == "0.1.0"
+    assert new.figures.reachability
+
+
+def test_only_so_many_strangers_are_kept(backend: Backend, school: School, clock: FakeClock) -> None:
+    for number in range(2 * MAX_STRANGERS):
+        backend.receive(f"stranger-{number}", birth(clock.now_ms()))
+    late = replace(school, id="late", agent_id=f"stranger-{2 * MAX_STRANGERS - 1}")
+    backend.registry.replace([*backend.registry.schools(), late])
+    now = backend.live.school("late")
+    assert now is not None
+    assert now.figures is None
+    backend.speak(late)  # the change of the registry has made room
+    now = backend.live.school("late")
+    assert now is not None
+    assert now.figures is not None
 
 
 def test_a_school_that_leaves_the_registry_leaves_the_view(backend: Backend) -> None:

@@ -28,15 +28,15 @@ RESOLVED_KEPT = 500
 """How many resolved incidents are remembered for viewers that were away for a moment."""
 
 
+MAX_STRANGERS = 1_000
+"""How many agents are kept that no school has (yet)."""
+
+
 class Registry(Protocol):
     """The part of the registry that is read here; answered from memory."""
 
     def schools(self) -> Sequence[School]:
         """Every school; the same object until something changes."""
-        ...
-
-    def school_of(self, agent_id: str) -> School | None:
-        """The school of that agent."""
         ...
 
 
@@ -116,7 +116,7 @@ class LiveView:
         """Nothing here depends on silence: that is the incidents' part."""
 
     def process(self, messages: Sequence[Received], through: int) -> None:
-        """Take in `messages`; what an unknown agent says is passed over until the registry knows it."""
+        """Take in `messages`, those of agents that no school has yet too."""
         with self._lock:
             for message in messages:
                 self._take(message)
@@ -215,7 +215,8 @@ class LiveView:
             return
         agent = self._agents.get(message.agent_id)
         if agent is None:
-            if self._registry.school_of(message.agent_id) is None:
+            # An agent may connect before somebody records its school; its birth comes only once.
+            if len(self._agents) >= len(self._schools) + MAX_STRANGERS:
                 return
             agent = self._agents[message.agent_id] = AgentFigures()
         if isinstance(body, Telemetry):
@@ -240,8 +241,9 @@ class LiveView:
         schools = self._registry.schools()
         if schools is not self._schools:
             self._schools = schools
-            known = {school.agent_id for school in schools}
-            self._agents = {agent_id: kept for agent_id, kept in self._agents.items() if agent_id in known}
+            if len(self._agents) >= len(schools) + MAX_STRANGERS:
+                known = {school.agent_id for school in schools}
+                self._agents = {name: kept for name, kept in self._agents.items() if name in known}
             self._everything_changed()
 
     def _changed(self, school: School) -> int:

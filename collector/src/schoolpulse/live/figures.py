@@ -104,16 +104,17 @@ class AgentFigures:
         """Keep what is newer than what is known.
 
         A stamp ahead of our own clock counts as now, so that one sample from the future does not hide
-        the ones after it. Times of a clock that was never set order nothing and are passed over.
+        the ones after it. Of a clock that was never set only times close to the receipt are believed.
         """
-        if batch.clock == "unsynced":
-            return
         self._figures = None
+        believed_ms = received_ms - STALE_MS if batch.clock == "unsynced" else 0
         for block in batch.blocks:
             kept = self._kept.get(block.m)
             if kept is None:
                 continue
             for at_ms, tag_values, field_values in block.rows:
+                if at_ms < believed_ms:
+                    continue
                 key = tuple(tag_values)
                 known = kept.get(key)
                 if known is None:

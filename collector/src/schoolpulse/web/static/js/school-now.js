@@ -62,7 +62,7 @@ function lineElement(line, now) {
   return h(
     "div",
     { class: "line" },
-    h("h3", {}, `${line.provider} · ${technology(line.technology)} `, h("small", {}, kind)),
+    h("h3", {}, [line.provider, technology(line.technology)].filter(Boolean).join(" · "), " ", h("small", {}, kind)),
     inUse ? h("span", { class: "badge" }, t("web.school.in_use")) : null,
     inUse && now.traffic ? gauges(now.traffic, down, up) : null,
     contract ? h("p", { class: "contract" }, `${t("web.school.contracted")}: ${contract}`) : null,

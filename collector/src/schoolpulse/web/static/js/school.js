@@ -7,7 +7,7 @@ import { runFrame } from "./frame.js";
 import { drawHistory } from "./history.js";
 import { Live } from "./live.js";
 import { drawNow, SCOPES, tickState } from "./school-now.js";
-import { loadIncidents, loadPast, ofUplink, RANGES } from "./series.js";
+import { loadIncidents, loadPast, ofUplink, RANGES, suitableRange } from "./series.js";
 import { t } from "./texts.js";
 
 const MBPS = 1e6;
@@ -16,7 +16,8 @@ const RETRY_MS = 10_000;
 const COLORS = { lan_gateway: "--chart-4", isp_edge: "--chart-2", national: "--chart-1", international: "--chart-3" };
 
 let school = null;
-let rangeName = RANGES[location.hash.slice(1)] ? location.hash.slice(1) : "24h";
+let chosen = Boolean(RANGES[location.hash.slice(1)]);
+let rangeName = chosen ? location.hash.slice(1) : "24h";
 let asked = 0;
 let reload = null;
 
@@ -59,6 +60,11 @@ async function loadAll() {
   const range = currentRange();
   const [past, incidents] = await Promise.allSettled([loadPast(id, range), loadIncidents(id, range)]);
   if (question !== asked) return;
+  if (!chosen && past.value?.starts.length) {
+    chosen = true;
+    const suitable = suitableRange(past.value.starts[0], live.now());
+    if (suitable !== rangeName) return choose(suitable);
+  }
   say(byId("range-text"), rangeText(range));
   const known = incidents.value ?? null;
   drawHistory(known, live.now());
@@ -66,14 +72,15 @@ async function loadAll() {
   else for (const chart of Object.values(charts)) chart.explain(t("web.chart.unavailable"));
   const failed = !past.value || known === null;
   reload = setTimeout(loadAll, failed ? RETRY_MS : Math.max(RELOAD_MS, range.step / 2));
+  return undefined;
 }
 
 function drawPast(range, past, incidents) {
-  const lines = (chosen, factor) =>
-    SCOPES.filter((scope) => chosen.has(scope)).map((scope) => ({
+  const lines = (byScope, factor) =>
+    SCOPES.filter((scope) => byScope.has(scope)).map((scope) => ({
       label: t(`web.reach.${scope}`),
       color: COLORS[scope],
-      points: pointsOf(chosen.get(scope), range.step, factor),
+      points: pointsOf(byScope.get(scope), range.step, factor),
     }));
   charts.latency.show(range, lines(past.rtt, 1));
   charts.loss.show(range, lines(past.loss, 100));
@@ -97,9 +104,9 @@ function bandwidthLines(range, past) {
   return found;
 }
 
-/** The newest figures go straight onto the hour's charts; longer ranges wait for their next question. */
+/** The newest figures go straight onto charts of the last hour; longer ranges wait for their next question. */
 function appendNow(now) {
-  if (rangeName !== "1h" || !now) return;
+  if (RANGES[rangeName].length > RANGES["1h"].length || !now) return;
   for (const scope of SCOPES) {
     const answer = now.reachability[scope];
     if (answer?.rtt_ms !== null && answer?.up) charts.latency.append(t(`web.reach.${scope}`), answer.at_ms, answer.rtt_ms);
@@ -116,15 +123,16 @@ function appendNow(now) {
 const ranges = [...byId("ranges").children];
 function choose(name) {
   rangeName = name;
+  chosen = true;
   history.replaceState(null, "", `#${name}`);
   showChoice();
   if (school) loadAll();
 }
 function showChoice() {
   for (const button of ranges) {
-    const chosen = button.dataset.range === rangeName;
-    button.setAttribute("aria-checked", String(chosen));
-    button.tabIndex = chosen ? 0 : -1;
+    const current = button.dataset.range === rangeName;
+    button.setAttribute("aria-checked", String(current));
+    button.tabIndex = current ? 0 : -1;
   }
 }
 for (const [at, button] of ranges.entries()) {

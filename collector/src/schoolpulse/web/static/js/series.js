@@ -5,11 +5,17 @@ const MINUTE = 60_000;
 
 /** The ranges one can choose, each with the width of its windows. */
 export const RANGES = {
+  "15m": { length: 15 * MINUTE, step: MINUTE / 4 },
   "1h": { length: HOUR, step: MINUTE / 2 },
   "24h": { length: 24 * HOUR, step: 5 * MINUTE },
   "7d": { length: 7 * 24 * HOUR, step: 30 * MINUTE },
   "30d": { length: 30 * 24 * HOUR, step: 2 * HOUR },
 };
+
+/** The range that suits a school that was first measured at `first`: the last day, or less where all is newer. */
+export function suitableRange(first, now) {
+  return Object.keys(RANGES).find((name) => first >= now - RANGES[name].length || name === "24h");
+}
 
 async function ask(path, parameters) {
   const response = await fetch(`${path}?${new URLSearchParams(parameters)}`);

@@ -121,7 +121,7 @@ class BufferedClient(Client):
             selector.register(sock, selectors.EVENT_READ)
             self._bell = bell
             try:
-                while self.socket() is sock and self._turn(sock, listener, selector):
+                while self._has(sock) and self._turn(sock, listener, selector):
                     pass
             finally:
                 self._bell = None
@@ -142,10 +142,13 @@ class BufferedClient(Client):
                 return False
         if self.want_write() and self.loop_write() != MQTT_ERR_SUCCESS:
             return False
-        if self.socket() is sock:
+        if self._has(sock):
             with contextlib.suppress(*_LATER):
                 sock.flush()
         return self.loop_misc() == MQTT_ERR_SUCCESS
+
+    def _has(self, sock: BufferedSocket) -> bool:
+        return self.socket() is sock
 
     def _ring(self) -> None:
         bell = self._bell

@@ -167,6 +167,9 @@ class Gateway:
             self.boot = token(*self._names, "boot", self._boots)
             self.meter.booted(at_ms)
             self.active = PRIMARY
+        if now.mains and not before.mains:
+            # A gateway that is not up at this moment says that the rack's battery ran out, too.
+            self.meter.powered(at_ms, rack=not before.machine)
         if self.running and not was_running:
             self._start_agent(at_ms + SECOND)
         if self.school.backup and now.machine:

@@ -47,6 +47,9 @@ SYSTEM = _header(
 )
 DEVICE = _header("device", ("device", "kind", "parent"), ("up", "uptime_s", "latency_ms"))
 
+ON_THE_RACK = frozenset({"switch", "ups", "access_point"})
+"""Kinds of device that a school's battery feeds, where it has one."""
+
 Rows = dict[str, list[str]]
 """Rows by the header of their block."""
 
@@ -101,6 +104,12 @@ class Meter:
         """The gateway has just started: its counters begin at nothing."""
         self.boot_ms = self._counted_ms = at_ms
         self.rx_bytes = self.tx_bytes = self.rx_errors = 0
+
+    def powered(self, at_ms: int, *, rack: bool) -> None:
+        """The mains are back: what had no power starts, with `rack` also what hangs on the rack's battery."""
+        for device in self._school.devices:
+            if rack or device.kind not in ON_THE_RACK:
+                self._device_boots[device.name] = at_ms
 
     def uptime_s(self, at_ms: int) -> int:
         """Since the gateway booted."""
@@ -235,5 +244,5 @@ class Meter:
     @staticmethod
     def device_up(device: Device, now: Conditions) -> bool:
         """Whether a device answers. Switches and what hangs on the rack's battery stay up without mains."""
-        fed = now.mains or device.kind in {"switch", "ups", "access_point"}
+        fed = now.mains or device.kind in ON_THE_RACK
         return fed and device.name not in now.devices_down

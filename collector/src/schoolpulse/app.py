@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Mapping
 
-from schoolpulse import __version__
+from schoolpulse import __version__, interpreter
 from schoolpulse.api.app import create_app
 from schoolpulse.api.services import Services
 from schoolpulse.broker.base import EmbeddedBroker
@@ -104,6 +104,7 @@ class Collector:
         self._refresher.start()
         self._subscriber.start()
         self._server.start(create_app(self._services()))
+        interpreter.tune()
         _log.info("serving %s", self.url)
 
     def stop(self) -> None:

@@ -27,9 +27,11 @@ from schoolpulse_agent import wire
 _log = logging.getLogger(__name__)
 
 TAIL_MESSAGES = 20_000
-TAIL_BYTES = 4 * 1024 * 1024
+TAIL_BYTES = 6 * 1024 * 1024
+"""Of payload, which decoded are six times as many in memory."""
 TRIM_MESSAGES = 5_000
-READ_BYTES = 4 * 1024 * 1024
+READ_BYTES = 1024 * 1024
+"""Of payload in one read: some 15,000 points."""
 
 
 class Journal:
@@ -132,7 +134,7 @@ class Journal:
 
     def read(self, after: int, limit: int) -> Sequence[Received]:
         """Up to `limit` messages with positions above `after`, in order; fewer where they are large."""
-        found = self._tail.after(after, limit)
+        found = self._tail.after(after, limit, READ_BYTES)
         while found is None:
             with self._read_lock:
                 rows = journal_file.select(self._reader, after, limit, READ_BYTES)

@@ -13,7 +13,7 @@ from schoolpulse.stores.influx_http import InfluxHttp
 from schoolpulse.stores.influx_read import identifier, read
 from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.influx_write import LineWriter, RefusedLine
-from schoolpulse.stores.line_protocol import delivery_line, lines_of
+from schoolpulse.stores.line_protocol import delivery_line, lines_of_all
 from schoolpulse.stores.shape import DELIVERY
 
 logger = logging.getLogger(__name__)
@@ -78,8 +78,8 @@ class InfluxStore:
     ) -> Iterator[list[str]]:
         size = self._settings.batch_points
         lines: list[str] = []
-        for block in blocks:
-            lines += lines_of(block, unwritable)
+        for more in lines_of_all(blocks, size, unwritable):
+            lines += more
             while len(lines) >= size:
                 yield lines[:size]
                 lines = lines[size:]

@@ -8,8 +8,9 @@ string that turns a whole row into a line at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 
 from pydantic_core import to_json
 
@@ -21,44 +22,119 @@ Row = tuple[int, Sequence[str | None], Sequence[Value]]
 _NUMBERS = frozenset({int, float})
 _WORTH_IT = 4
 """Rows from which on whole columns are faster than single rows (measured)."""
+SERIES_BYTES = 24_000_000
+"""What the beginnings of lines may weigh that are kept: some 50,000 series."""
 _UNKNOWN = ""  # a template not made yet; None is one without any field
 
 
 def lines_of(block: PointBlock, refused: list[BadPoint]) -> list[str]:
     """One line for each row of `block` that has a field; rows that cannot be written go to `refused`."""
-    shape = shape_of(block)
+    return _lines_of_group([block], refused)
+
+
+def lines_of_all(blocks: Iterable[PointBlock], size: int, refused: list[BadPoint]) -> Iterator[list[str]]:
+    """The lines of `blocks`, some `size` at a time, in no particular order.
+
+    Blocks of many agents with the same columns are encoded together, which makes blocks of one row cheap.
+    """
+    groups: dict[object, list[PointBlock]] = {}
+    for block in blocks:
+        key = (block.measurement, tuple(block.tag_keys), tuple(block.field_keys), len(block.common_tags))
+        groups.setdefault(key, []).append(block)
+    for group in groups.values():
+        piece: list[PointBlock] = []
+        rows = 0
+        for block in group:
+            piece.append(block)
+            rows += len(block.rows)
+            if rows >= size:
+                yield _lines_of_group(piece, refused)
+                piece, rows = [], 0
+        if piece:
+            yield _lines_of_group(piece, refused)
+
+
+def _lines_of_group(blocks: Sequence[PointBlock], refused: list[BadPoint]) -> list[str]:
+    """The lines of blocks with the same measurement and columns."""
+    shape = shape_of(blocks[0])
+    if len(blocks) > 1 and any(shape_of(block) is not shape for block in blocks):
+        return [line for block in blocks for line in _lines_of_group([block], refused)]
     if shape.fault:
-        refused.extend(BadPoint(block.measurement, shape.fault, row_text(row)) for row in block.rows)
+        for block in blocks:
+            refused.extend(BadPoint(block.measurement, shape.fault, row_text(row)) for row in block.rows)
         return []
-    tag_width, width = len(block.tag_keys), len(block.field_keys)
-    rows = block.rows
-    if {(len(tags), len(values)) for _, tags, values in rows} != {(tag_width, width)}:
-        rows = []
-        for row in block.rows:
-            if (len(row[1]), len(row[2])) == (tag_width, width):
-                rows.append(row)
-            else:
-                refused.append(BadPoint(block.measurement, "a row of the wrong width", row_text(row)))
-    prefixes = _prefixes(block, shape, rows)
+    rows: list[Row] = []
+    prefixes: list[str] = []
+    bad: list[BadPoint] = []
+    for block in blocks:
+        good = _rows_of_right_width(block, bad)
+        rows += good
+        prefixes += _prefixes(block, shape, good)
     if len(rows) >= _WORTH_IT:
-        flat = [value for _, _, values in rows for value in values]
+        times, _, values = zip(*rows, strict=True)
+        flat = list(chain.from_iterable(values))
         if _NUMBERS.issuperset(map(type, flat)):
-            return _lines_of_numbers(shape, [row[0] for row in rows], prefixes, flat)
-    return _lines_of_anything(block, shape, rows, prefixes, refused)
+            refused += bad
+            return _lines_of_numbers(shape, times, prefixes, flat)
+    if len(blocks) > 1:  # some of them hold other things than numbers, and most of them do not
+        return [line for block in blocks for line in _lines_of_group([block], refused)]
+    refused += bad
+    return _lines_of_anything(blocks[0], shape, rows, prefixes, refused)
+
+
+def _rows_of_right_width(block: PointBlock, refused: list[BadPoint]) -> Sequence[Row]:
+    tag_width, width = len(block.tag_keys), len(block.field_keys)
+    if {len(row[1]) for row in block.rows} <= {tag_width} and {len(row[2]) for row in block.rows} <= {width}:
+        return block.rows
+    rows = []
+    for row in block.rows:
+        if (len(row[1]), len(row[2])) == (tag_width, width):
+            rows.append(row)
+        else:
+            refused.append(BadPoint(block.measurement, "a row of the wrong width", row_text(row)))
+    return rows
+
+
+_Tags = tuple[str | None, ...]
+
+
+class _Series:
+    """The beginnings of lines that were made before: agents send the same series again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, dict[_Tags, str]] = {}
+        self._bytes = 0
+
+    def of(self, block: PointBlock) -> dict[_Tags, str]:
+        """Those of the block's measurement, common tags and tag keys, by the row's tags."""
+        key = (block.measurement, block.common_tags, tuple(block.tag_keys))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = {}
+        return known
+
+    def added(self, prefix: str) -> None:
+        """One more is known; when they are too many, all are forgotten."""
+        self._bytes += 2 * len(prefix) + 200  # it, its key and its place
+        if self._bytes > SERIES_BYTES:
+            self._known = {}
+            self._bytes = 0
+
+
+_series = _Series()
 
 
 def _prefixes(block: PointBlock, shape: Shape, rows: Sequence[Row]) -> list[str]:
     """For each row its line up to the fields."""
-    common = [value for _, value in block.common_tags]
-    known: dict[tuple[str | None, ...], str] = {}
-    prefixes = []
-    for _, tags, _ in rows:
-        key = tuple(tags)
-        prefix = known.get(key)
-        if prefix is None:
-            prefix = known[key] = _prefix(block.measurement, shape, [*common, *tags])
-        prefixes.append(prefix)
-    return prefixes
+    known = _series.of(block)
+    keys = [tuple(row[1]) for row in rows]
+    prefixes = [known.get(key) for key in keys]
+    if None in prefixes:
+        common = [value for _, value in block.common_tags]
+        for key in set(keys) - known.keys():
+            known[key] = _prefix(block.measurement, shape, [*common, *key])
+            _series.added(known[key])
+    return [known[key] for key in keys]
 
 
 def _lines_of_numbers(
@@ -69,13 +145,13 @@ def _lines_of_numbers(
     width = len(flat) // count
     # pydantic's writer makes shortest floats as repr does, in a fifth of the time.
     numbers = to_json(flat)[1:-1].decode().split(",")
-    parts: list[list[str]] = [list(prefixes)]
+    parts: list[Sequence[str]] = [prefixes]
     before = " "
     for key, index in shape.fields:
         parts.append([f"{before}{key}="] * count)
         parts.append(numbers[index::width])
         before = ","
-    parts.append([f" {at_ms}000000\n" for at_ms in times])
+    parts += [[" "] * count, to_json(times)[1:-1].decode().split(","), ["000000\n"] * count]
     pieces = [""] * (count * len(parts))
     for place, column in enumerate(parts):
         pieces[place :: len(parts)] = column

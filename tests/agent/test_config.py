@@ -77,6 +77,7 @@ method = "tcp"
 address = "office.example:443"
 interval_s = 60
 uplink = "lte"
+query = "vnnic.vn"
 """
 
 
@@ -135,7 +136,14 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
         2,
         120,
     )
-    assert own.targets == (("office", "national", "tcp", "office.example:443", 60, "lte", ""),)
+    assert own.targets == (("office", "national", "tcp", "office.example:443", 60, "lte", "vnnic.vn"),)
+
+
+def test_every_setting_is_in_the_docs() -> None:
+    text = (HERE.parents[1] / "docs/technician/agent-configuration.md").read_text()
+    keys = {line.partition(" =")[0] for line in FULL.splitlines() if " = " in line}
+    assert len(keys) > 25
+    assert [key for key in sorted(keys) if f"`{key}`" not in text] == []
 
 
 @pytest.mark.parametrize("bad", sorted(HERE.glob("bad_configs/*.toml")), ids=lambda path: path.stem)

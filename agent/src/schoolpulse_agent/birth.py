@@ -36,7 +36,6 @@ def hardware(root: Path) -> str:
 def birth_message(settings: Settings, boot: str, clock: Clock, session: int, root: Path) -> dict[str, Any]:
     """The birth for one session; `schoolpulse.contract.models.Birth` is its model."""
     uptime = file_text(root / "proc/uptime").partition(" ")[0]
-    limit = wire.MAX_STRING_CHARS
     return {
         "v": wire.CONTRACT_VERSION,
         "agent_version": __version__,
@@ -44,9 +43,9 @@ def birth_message(settings: Settings, boot: str, clock: Clock, session: int, roo
         "session": session,
         "at": clock.now_ms(),
         "uptime_s": float(uptime) if uptime else clock.monotonic(),
-        "hostname": os.uname().nodename[:limit],
-        "hardware": hardware(root)[:limit],
-        "os": (parse_os_release(file_text(root / "etc/os-release")) or platform.system())[:limit],
+        "hostname": _plain(os.uname().nodename),
+        "hardware": _plain(hardware(root)),
+        "os": _plain(parse_os_release(file_text(root / "etc/os-release")) or platform.system()),
         "capabilities": list(CAPABILITIES),
         "probes": [name for name, probe in settings.probes.items() if probe.enabled],
         "uplinks": [
@@ -54,3 +53,8 @@ def birth_message(settings: Settings, boot: str, clock: Clock, session: int, roo
             for u in settings.uplinks
         ],
     }
+
+
+def _plain(text: str) -> str:
+    """`text` as the contract takes it: without control characters, not too long."""
+    return "".join(character for character in text if character.isprintable())[: wire.MAX_STRING_CHARS]

@@ -26,6 +26,7 @@ from schoolpulse_agent.window import Window
 
 log = logging.getLogger(__name__)
 
+_SHORTEST_STEP_S = 0.01
 _LONGEST_STEP_S = 5.0
 _GOODBYE_S = 5.0
 _STEADY_S = 30.0
@@ -182,7 +183,8 @@ class Publisher:
             while not (self._stopping or self._reconnect):
                 self._send_due(connection)
                 wait_s = self._window.wait_s()
-                connection.step(_LONGEST_STEP_S if wait_s is None else min(wait_s, _LONGEST_STEP_S))
+                wait_s = _LONGEST_STEP_S if wait_s is None else min(wait_s, _LONGEST_STEP_S)
+                connection.step(max(wait_s, _SHORTEST_STEP_S))  # what is due may wait for the broker's answer
             planned = True
             if self._stopping:
                 self._say_goodbye(connection, session)

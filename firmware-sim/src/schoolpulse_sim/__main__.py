@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from schoolpulse.errors import SchoolPulseError, UsageError
+from schoolpulse_sim.options import parser
 from schoolpulse_sim.scenario import library, load_scenario
 from schoolpulse_sim.timing import DAY, span_ms
 
@@ -22,13 +23,13 @@ READY_TIMEOUT_S = 180.0
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit status (0 done, 1 failed while running, 2 wrong usage)."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     level = logging.DEBUG if options.verbose else logging.INFO
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
-        return int(options.command(options))
+        return _COMMANDS[options.command](options)
     except UsageError as error:
         hint = (f"hint: {error.hint}",) if error.hint else ()
         sys.stderr.write("\n  ".join((f"schoolpulse-sim: {error}", *map(str, error.problems), *hint)) + "\n")
@@ -36,85 +37,6 @@ def main(argv: list[str] | None = None) -> int:
     except (SchoolPulseError, OSError) as error:
         sys.stderr.write(f"schoolpulse-sim: {error}\n")
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="schoolpulse-sim", description="A simulated district of schools.")
-    parser.add_argument("--verbose", action="store_true", help="log more")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="in real time, over real MQTT")
-    _scenario_options(run)
-    run.add_argument(
-        "--broker", required=True, metavar="URL", help="mqtt://host:1883 or mqtts://user:pw@host:8883"
-    )
-    run.add_argument("--ca", metavar="FILE", help="certificate authority of an mqtts broker")
-    run.add_argument("--mqtt", choices=("5", "3.1.1"), default="5", help="protocol version (default 5)")
-    run.add_argument("--truth", metavar="FILE", help="what really happened, written at the end")
-    run.add_argument("--registry", metavar="FILE", help="the district as a registry CSV, written at once")
-    run.add_argument("--duration", metavar="S", help="end by itself: seconds, or a span such as 10m")
-    run.add_argument("--summary", metavar="FILE", help="the figures as JSON, written at the end")
-    run.set_defaults(command=_run)
-
-    make = commands.add_parser("generate", help="in virtual time, to files")
-    _scenario_options(make)
-    make.add_argument("--days", type=float, metavar="D", help="how long, where not as the scenario says")
-    make.add_argument(
-        "--density", choices=("full", "evidence"), default="full", help="evidence: thinned probes"
-    )
-    make.add_argument("--describe", action="store_true", help="print the timeline and make nothing")
-    make.add_argument("--events", type=Path, metavar="FILE", help="traffic; .gz compresses")
-    make.add_argument("--truth", type=Path, metavar="FILE", help="what really happened")
-    make.add_argument("--registry", type=Path, metavar="FILE", help="the district as a registry CSV")
-    make.add_argument("--jobs", type=int, metavar="N", help="processes (default: as many as are worth it)")
-    make.set_defaults(command=_generate)
-
-    draw = commands.add_parser("picture", help="truth beside incidents as an HTML file")
-    draw.add_argument("--truth", required=True, type=Path, metavar="FILE", help="truth.jsonl")
-    draw.add_argument("--incidents", type=Path, metavar="FILE", help="incidents.jsonl")
-    draw.add_argument("--out", required=True, type=Path, metavar="FILE.html", help="written")
-    draw.add_argument("--title", default="Truth and incidents", help="heading of the page")
-    draw.set_defaults(command=_picture)
-
-    describing = commands.add_parser("describe", help="a scenario as a readable timeline")
-    _scenario_options(describing)
-    describing.add_argument(
-        "--days", type=float, metavar="D", help="how long, where not as the scenario says"
-    )
-    describing.set_defaults(command=_describe)
-
-    fleet = commands.add_parser(
-        "fleet", help="gateways with the real spool and publisher, to be killed at will"
-    )
-    fleet.add_argument("--broker", required=True, metavar="URL", help="mqtt://host:1883")
-    fleet.add_argument("--folder", required=True, type=Path, help="spools and ledgers, one folder a gateway")
-    fleet.add_argument("--gateways", type=int, default=10, metavar="K", help="how many (default 10)")
-    fleet.add_argument("--first", type=int, default=1, metavar="N", help="number of the first (default 1)")
-    fleet.add_argument("--interval", default="500ms", help="between two batches of a gateway (default 500ms)")
-    fleet.add_argument("--points", type=int, default=10, help="in a batch (default 10)")
-    fleet.add_argument(
-        "--stop-file", type=Path, metavar="FILE", help="ends appending once it is there, as SIGUSR1 does"
-    )
-    fleet.add_argument("--mqtt", choices=("5", "3.1.1"), default="5", help="protocol version (default 5)")
-    fleet.add_argument("--keepalive", default="10s", help="MQTT keepalive (default 10s)")
-    fleet.add_argument("--reconnect", default="1s", help="spread of the first try to reconnect (default 1s)")
-    fleet.add_argument("--confirm-timeout", default="5s", help="until a batch is sent again (default 5s)")
-    fleet.add_argument(
-        "--backlog-per-s", type=float, default=200.0, help="old batches a second (default 200)"
-    )
-    fleet.set_defaults(command=_fleet)
-
-    listing = commands.add_parser("scenarios", help="the scenarios that come along")
-    listing.set_defaults(command=_scenarios)
-    return parser
-
-
-def _scenario_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--scenario", required=True, metavar="FILE|NAME", help="a file, or one of the library"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="all chance depends on it (default 1)")
-    parser.add_argument("--schools", type=int, metavar="N", help="how many, where not as the scenario says")
 
 
 def _say(message: dict[str, Any]) -> None:
@@ -257,12 +179,34 @@ def _fleet(options: argparse.Namespace) -> int:
     return 0
 
 
+def _snmp(options: argparse.Namespace) -> int:
+    try:
+        from schoolpulse_sim.snmp.command import serve  # noqa: PLC0415 - pysnmp is optional
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error.name} is not installed", hint="pip install 'schoolpulse[snmp]'") from error
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    serve(options, done, lambda: _say({"ready": True, "port": options.port, "pid": os.getpid()}))
+    return 0
+
+
 def _scenarios(options: argparse.Namespace) -> int:
     del options
     for name in library():
         sys.stdout.write(f"{name:22} {load_scenario(name).scenario.title}\n")
     return 0
 
+
+_COMMANDS = {
+    "run": _run,
+    "generate": _generate,
+    "picture": _picture,
+    "describe": _describe,
+    "fleet": _fleet,
+    "snmp": _snmp,
+    "scenarios": _scenarios,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

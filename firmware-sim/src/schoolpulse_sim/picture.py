@@ -69,7 +69,7 @@ def picture(truths: Sequence[Record], incidents: Sequence[Record], title: str) -
     height = ROW * len(shown) + 40
 
     def x(at_ms: int) -> float:
-        return LEFT + round((at_ms - start_ms) / (end_ms - start_ms) * WIDTH, 1)
+        return float(LEFT + round((at_ms - start_ms) / (end_ms - start_ms) * WIDTH, 1))
 
     parts = [f'<svg viewBox="0 0 {LEFT + WIDTH + 20} {height}" role="img" aria-label="{html.escape(title)}">']
     parts += _axis(start_ms, end_ms, height, x)

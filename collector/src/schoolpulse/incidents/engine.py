@@ -114,6 +114,7 @@ class Engine:
         if isinstance(event, Heard):
             explain.learn(desk, school, event)
             if silence.on_heard(desk, school, event):
+                explain.devices(desk, school, event)
                 uplinks.on_heard(desk, school, event)
                 paths.on_heard(desk, school, event)
                 degraded.on_heard(desk, school, event)

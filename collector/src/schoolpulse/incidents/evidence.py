@@ -53,6 +53,13 @@ class DeviceDown(NamedTuple):
     parent: str
 
 
+class DeviceUp(NamedTuple):
+    """A device behind the gateway that answers, and when it was switched on where it tells."""
+
+    device: str
+    booted_ms: int | None
+
+
 class SpeedSeen(NamedTuple):
     """One speed test over the uplink in that role, in Mbit/s."""
 
@@ -79,7 +86,7 @@ class Heard(NamedTuple):
     probes: tuple[ProbeSeen, ...]
     uplinks: tuple[UplinkSeen, ...]
     devices_down: tuple[DeviceDown, ...]
-    devices_up: tuple[str, ...]
+    devices_up: tuple[DeviceUp, ...]
     speeds: tuple[SpeedSeen, ...]
 
 
@@ -176,7 +183,7 @@ def _heard(message: Received, body: Telemetry) -> Heard:
     probes: list[ProbeSeen] = []
     uplinks: list[UplinkSeen] = []
     down: list[DeviceDown] = []
-    up: list[str] = []
+    up: list[DeviceUp] = []
     speeds: list[SpeedSeen] = []
     boot_ms: int | None = None
     for block in body.blocks:
@@ -264,14 +271,16 @@ def _uplinks(block: Block, out: list[UplinkSeen]) -> None:
         )
 
 
-def _devices(block: Block, down: list[DeviceDown], up: list[str]) -> None:
-    (device, parent, is_up), rows = _rows(block, ("device", "parent", "up"))
+def _devices(block: Block, down: list[DeviceDown], up: list[DeviceUp]) -> None:
+    (device, parent, is_up, uptime), rows = _rows(block, ("device", "parent", "up", "uptime_s"))
     for at_ms, cells in rows:
         name, answered = cells[device], cells[is_up]
         if not name or answered is None:
             continue
         if answered:
-            up.append(str(name))
+            uptime_s = cells[uptime]
+            booted_ms = at_ms - round(uptime_s * 1000) if isinstance(uptime_s, (int, float)) else None
+            up.append(DeviceUp(str(name), booted_ms))
         else:
             down.append(DeviceDown(at_ms, str(name), str(cells[parent] or "")))
 

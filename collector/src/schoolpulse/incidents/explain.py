@@ -18,6 +18,7 @@ from schoolpulse.incidents.state import Case, SchoolState
 
 BEYOND = ("isp_edge", "national", "international")
 """Scopes behind the gateway, from near to far."""
+DEVICES_ENOUGH = 3
 BEFORE_MS = 60 * SECOND
 """Samples from so long before the silence still tell how it began."""
 
@@ -50,6 +51,22 @@ def booted(desk: Desk, school: SchoolState, booted_ms: int) -> None:
     case = school.case
     if case is not None and case.to_ms and school.boot == case.boot_after and not case.booted_ms:
         case.booted_ms = booted_ms
+        case.due_ms = desk.now_ms + desk.policy.settle_ms
+
+
+def devices(desk: Desk, school: SchoolState, heard: Heard) -> None:
+    """What the devices behind the gateway say first after its return: whether they had power meanwhile."""
+    case = school.case
+    if case is None or not case.to_ms or case.devices_booted or case.devices_stayed:
+        return
+    booted = [
+        world_ms(school, row.booted_ms, heard.received_ms)
+        for row in heard.devices_up
+        if row.booted_ms is not None
+    ]
+    if len(booted) >= DEVICES_ENOUGH:
+        case.devices_booted = sum(at_ms > case.from_ms for at_ms in booted)
+        case.devices_stayed = len(booted) - case.devices_booted
         case.due_ms = desk.now_ms + desk.policy.settle_ms
 
 
@@ -118,12 +135,14 @@ def _of_new_boot(case: Case, policy: Policy) -> Cause:
     if case.first_fail_ms and died_ms - case.first_fail_ms > 2 * policy.silence_confirm_ms + 20 * SECOND:
         # It measured a dead line for a while before it was restarted.
         return Cause.LINE_CUT
-    if case.mains_lost:
+    booted, stayed = case.devices_booted, case.devices_stayed
+    if case.mains_lost or booted > stayed:
         return Cause.POWER_CUT
     if not case.booted_ms:
         return Cause.UNKNOWN
-    dark_ms = case.booted_ms - died_ms
-    return Cause.GATEWAY_CRASH if dark_ms <= policy.reboot_dark_ms else Cause.POWER_CUT
+    if case.booted_ms - died_ms <= policy.reboot_dark_ms:
+        return Cause.GATEWAY_REBOOT
+    return Cause.GATEWAY_CRASH if stayed > booted else Cause.POWER_CUT
 
 
 def fire(desk: Desk, school: SchoolState) -> None:

@@ -142,6 +142,8 @@ def _open(  # noqa: PLR0913  # the last three are keyword-only exceptions to the
 
 def open_flapping(desk: Desk, school: SchoolState, key: str) -> None:
     """So many short interruptions are an outage; it holds from the start, since the school speaks now."""
+    if any(school.tracks[other].incident for other in grouping.BROADBAND if other in school.tracks):
+        return  # they are part of what is known already
     track = Track(Phase.SUSPECT, school.dips[0][0], desk.now_ms)
     school.tracks[key] = track
     if not _take_over(desk, school, key, track):

@@ -24,17 +24,17 @@ class Policy:
     silence_confirm_ms: int = 5 * SECOND
     will_grace_ms: int = 10 * SECOND
     """After a will, for the agent to come back by itself before it counts as silence."""
-    backup_confirm_ms: int = 10 * SECOND
+    backup_confirm_ms: int = 6 * SECOND
     path_confirm_ms: int = 20 * SECOND
     """For what probes say while the school speaks: DNS, captive portal, the line behind the gateway."""
-    hold_ms: int = 2 * MINUTE
+    hold_ms: int = 5 * MINUTE
     """Recovered so long is resolved; what fails again before rejoins its incident."""
     outage_min_ms: int = 60 * SECOND
     """A silence so long that was over before it was noticed still goes on the record; nobody is paged."""
 
     flap_dips: int = 4
     flap_window_ms: int = 10 * MINUTE
-    flap_hold_ms: int = 5 * MINUTE
+    flap_hold_ms: int = 10 * MINUTE
     """So many short interruptions in that window are an outage of their own, held so much longer."""
 
     late_after_ms: int = 20 * SECOND
@@ -75,8 +75,9 @@ class Policy:
     device_confirm_ms: int = 3 * MINUTE
     device_hold_ms: int = 5 * MINUTE
 
-    reboot_dark_ms: int = 60 * SECOND
-    """Boot so soon after the last sign of life: the gateway restarted; later: it had no power."""
+    reboot_dark_ms: int = 2 * MINUTE
+    """Boot so soon after the last sign of life: the gateway restarted. Later, and without a device
+    behind it to tell (one that was switched on meanwhile, one that was not): it had no power."""
     settle_ms: int = 20 * SECOND
     """After the last late evidence, before the record is amended."""
     explain_ms: int = 24 * HOUR

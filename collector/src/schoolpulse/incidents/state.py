@@ -56,6 +56,8 @@ class Case:
     session_after: int = 0
     by_will: bool = False
     mains_lost: bool = False
+    devices_booted: int = 0
+    devices_stayed: int = 0
     failed: dict[str, int] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     first_fail_ms: int = 0

@@ -25,7 +25,8 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
     newest = {row.device: row for row in sorted(heard.devices_down)}
     # In one batch a device may have been down and come back, or the other way: the last word is unknown,
     # and the next batch says it again. Down counts until then.
-    for name in heard.devices_up:
+    answering = {row.device for row in heard.devices_up}
+    for name in sorted(answering):
         if name in school.devices and name not in newest:
             del school.devices[name]
             recovered(desk, school, DEVICE + name, desk.now_ms)
@@ -33,7 +34,9 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
     for row in fell[: MAX_DOWN - len(school.devices)]:
         at_ms = world_ms(school, row.at_ms, heard.received_ms) if heard.timed else desk.now_ms
         school.devices[row.device] = [row.parent, at_ms]
-    _mains(desk, school, len(fell), len(newest) + len(set(heard.devices_up)))
+    # What fell with the switch that it hangs on tells of the switch, not of the mains.
+    alone = sum(row.parent not in school.devices for row in fell)
+    _mains(desk, school, alone, len(fell), len(newest.keys() | answering))
     for name in newest:
         if name not in school.devices:
             continue
@@ -43,9 +46,9 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
             suspect(desk, school, DEVICE + name, school.devices[name][1], desk.policy.device_confirm_ms)
 
 
-def _mains(desk: Desk, school: SchoolState, fell: int, known: int) -> None:
+def _mains(desk: Desk, school: SchoolState, alone: int, fell: int, known: int) -> None:
     """Whether the building has lost its power: half of everything falls in one look."""
-    if fell >= TOGETHER and 2 * fell >= known:
+    if alone >= TOGETHER and 2 * fell >= known:
         school.mains_lost_ms = desk.now_ms
     elif not school.devices:
         school.mains_lost_ms = 0

@@ -11,12 +11,10 @@ from schoolpulse.incidents.freshness import SLACK_MS, world_ms
 from schoolpulse.incidents.policy import MINUTE
 from schoolpulse.incidents.state import SchoolState
 from schoolpulse.incidents.tracks import (
-    BACKUP,
     CAPTIVE,
     DNS,
     INTERNATIONAL,
     LINE,
-    SILENCE,
     note_dip,
     recovered,
     suspect,
@@ -138,7 +136,5 @@ def _follow(desk: Desk, school: SchoolState, key: str, at_ms: int, found: Verdic
 
 
 def _dip(desk: Desk, school: SchoolState, from_ms: int, at_ms: int) -> None:
-    if not desk.armed(desk.now_ms) or not note_dip(desk, school, from_ms, at_ms):
-        return
-    if not any(school.tracks[key].incident for key in (LINE, BACKUP, SILENCE) if key in school.tracks):
+    if desk.armed(desk.now_ms) and note_dip(desk, school, from_ms, at_ms):
         opening.open_flapping(desk, school, LINE)

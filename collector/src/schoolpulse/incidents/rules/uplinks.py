@@ -55,9 +55,4 @@ def _round(desk: Desk, school: SchoolState, heard: Heard, rows: tuple[UplinkSeen
             and desk.armed(desk.now_ms)
             and note_dip(desk, school, dropped.since_ms, at_ms)
         ):
-            _flapping(desk, school)
-
-
-def _flapping(desk: Desk, school: SchoolState) -> None:
-    if not any(track.incident for track in school.tracks.values()):
-        opening.open_flapping(desk, school, BACKUP)
+            opening.open_flapping(desk, school, BACKUP)

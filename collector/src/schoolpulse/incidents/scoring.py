@@ -1,0 +1,181 @@
+"""Incidents against the truth: what was found, what was made up, how soon, and whether the cause was right.
+
+A truth and an incident match when they are about the same (school, device, provider, everybody, ourselves),
+of kinds that are the same thing (an outage and being on backup are both a lost line), and overlap in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+Line = Mapping[str, Any]
+"""One object of ``truth.jsonl`` or ``incidents.jsonl``."""
+
+SLACK_MS = 120_000
+"""How far apart the two may lie and still be the same: a truth ends before the school is heard again."""
+FOREVER_MS = 2**62
+_BROADBAND = frozenset({"outage", "on_backup"})
+_RESTARTED = frozenset({"gateway_reboot", "gateway_crash"})
+"""One answer: from outside, a gateway that was rebooted and one that crashed and rebooted look the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The figures; `missed`, `false` and `wrong` name what to look at.
+
+    Recall is over detectable truths; precision over pages; times over those of `outages` that are a lost
+    line, from its true start to the first page about it (or its confirmation, where it was muted).
+    """
+
+    outages: int
+    found: int
+    recall: float
+    pages: int
+    false_pages: int
+    extra_pages: int
+    precision: float
+    cause_right: float
+    median_detect_s: float | None
+    p95_detect_s: float | None
+    missed: tuple[str, ...] = ()
+    false: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `schoolpulse score` prints."""
+        return {
+            "outages": self.outages,
+            "found": self.found,
+            "recall": round(self.recall, 4),
+            "pages": self.pages,
+            "false_pages": self.false_pages,
+            "extra_pages": self.extra_pages,
+            "precision": round(self.precision, 4),
+            "cause_right": round(self.cause_right, 4),
+            "median_detect_s": self.median_detect_s,
+            "p95_detect_s": self.p95_detect_s,
+        }
+
+
+def score(truths: Sequence[Line], incidents: Sequence[Line]) -> Score:
+    """Compare what was found with what was so."""
+    book = _Book(incidents)
+    detectable = [truth for truth in truths if truth.get("detectable", True)]
+    matches = {id(truth): book.matching(truth) for truth in truths}
+    found = [truth for truth in detectable if matches[id(truth)]]
+    judged = [truth for truth in found if truth["end"] is not None and _has_ended(matches[id(truth)])]
+    wrong = [truth for truth in judged if not _cause_is_right(truth, matches[id(truth)])]
+    times = sorted(_detected_s(truth, matches[id(truth)]) for truth in found if truth["kind"] in _BROADBAND)
+    pages = sum(len(one["paged_at"]) for one in incidents)
+    true_ids = {one["id"] for matching in matches.values() for one in matching}
+    true_ids |= {one["parent"] for one in incidents if one["id"] in true_ids and one["parent"]}
+    false = [one for one in incidents if one["paged_at"] and one["id"] not in true_ids]
+    false_pages = sum(len(one["paged_at"]) for one in false)
+    paged = sum(any(one["paged_at"] for one in book.with_parents(matches[id(truth)])) for truth in truths)
+    return Score(
+        outages=len(detectable),
+        found=len(found),
+        recall=len(found) / len(detectable) if detectable else 1.0,
+        pages=pages,
+        false_pages=false_pages,
+        extra_pages=max(0, pages - false_pages - paged),
+        precision=1 - false_pages / pages if pages else 1.0,
+        cause_right=1 - len(wrong) / len(judged) if judged else 1.0,
+        median_detect_s=round(median(times), 1) if times else None,
+        p95_detect_s=round(times[min(len(times) - 1, int(len(times) * 0.95))], 1) if times else None,
+        missed=tuple(_named(truth) for truth in detectable if not matches[id(truth)]),
+        false=tuple(_named(one) for one in false),
+        wrong=tuple(
+            f"{_named(truth)} found as {_best(truth, matches[id(truth)])['cause']}" for truth in wrong
+        ),
+    )
+
+
+@dataclass
+class _Book:
+    """Incidents by what they are about."""
+
+    incidents: Iterable[Line]
+    by_id: dict[str, Line] = field(default_factory=dict)
+    by_school: dict[str, list[Line]] = field(default_factory=dict)
+    by_scope: dict[str, list[Line]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.incidents:
+            self.by_id[one["id"]] = one
+            self.by_scope.setdefault(one["scope"], []).append(one)
+            if one["school"] is not None:
+                self.by_school.setdefault(one["school"], []).append(one)
+
+    def matching(self, truth: Line) -> list[Line]:
+        """Those about the same thing as `truth`, the best first."""
+        scope = truth["scope"]
+        if scope == "school":
+            candidates = self.by_school.get(truth["school"], [])
+        elif scope == "provider":
+            candidates = [
+                one for one in self.by_scope.get("provider", []) if one["provider"] == truth["provider"]
+            ]
+            candidates += [one for name in truth.get("schools", ()) for one in self.by_school.get(name, [])]
+        else:
+            candidates = self.by_scope.get(scope, [])
+        found = [one for one in candidates if _same_kind(truth, one) and _overlap(truth, one)]
+        return sorted(found, key=lambda one: (one["scope"] != scope, -_common_ms(truth, one), one["id"]))
+
+    def with_parents(self, incidents: Sequence[Line]) -> list[Line]:
+        """These, and the incidents of many that they are part of."""
+        parents = [self.by_id[one["parent"]] for one in incidents if one["parent"] in self.by_id]
+        return [*incidents, *parents]
+
+
+def _same_kind(truth: Line, incident: Line) -> bool:
+    if truth["kind"] == "device_down":
+        return bool(incident["kind"] == "device_down" and incident["device"] == truth["device"])
+    if truth["kind"] in _BROADBAND:
+        return incident["kind"] in _BROADBAND
+    return bool(truth["kind"] == incident["kind"])
+
+
+def _span(one: Line) -> tuple[int, int]:
+    return one["start"], one["end"] if one["end"] is not None else FOREVER_MS
+
+
+def _overlap(truth: Line, incident: Line) -> bool:
+    start, end = _span(truth)
+    begun, over = _span(incident)
+    return begun <= end + SLACK_MS and over >= start - SLACK_MS
+
+
+def _common_ms(truth: Line, incident: Line) -> int:
+    start, end = _span(truth)
+    begun, over = _span(incident)
+    return min(end, over) - max(start, begun)
+
+
+def _has_ended(matching: Sequence[Line]) -> bool:
+    return any(one["end"] is not None for one in matching)
+
+
+def _best(truth: Line, matching: Sequence[Line]) -> Line:
+    del truth
+    return next((one for one in matching if one["end"] is not None), matching[0])
+
+
+def _cause_is_right(truth: Line, matching: Sequence[Line]) -> bool:
+    cause = _best(truth, matching)["cause"]
+    return bool(cause == truth["cause"] or {cause, truth["cause"]} <= _RESTARTED)
+
+
+def _detected_s(truth: Line, matching: Sequence[Line]) -> float:
+    times = [min([*one["paged_at"], one["confirmed_at"]]) for one in matching]
+    seconds: float = (min(times) - truth["start"]) / 1000
+    return max(0.0, seconds)
+
+
+def _named(one: Line) -> str:
+    whom = one["school"] or one["provider"] or one["scope"]
+    device = f"/{one['device']}" if one.get("device") else ""
+    return f"{one['id']} {one['kind']} ({one['cause']}) of {whom}{device} at {one['start']}"

@@ -5,7 +5,7 @@ import { time } from "./texts.js";
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const AHEAD = 7 * HOUR;
-const STEPS = [5, 10, 15, 30].map((minutes) => minutes * 60_000);
+const STEPS = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60_000);
 STEPS.push(...[1, 2, 3, 6, 12].map((hours) => hours * HOUR), DAY, 2 * DAY, 3 * DAY, 5 * DAY, 7 * DAY);
 
 /** At most `most` marks between two times, each `{ at, text }`. */

@@ -2,19 +2,22 @@
 
 import { marks } from "./axis.js";
 import { byId, h, say } from "./dom.js";
+import { RHYTHM_MS } from "./series.js";
 import { kindText, statusOfKind } from "./status.js";
 import { duration, percent, shortTime, t } from "./texts.js";
 
-/** The stretches in which windows follow one another, as [from, to]. */
+/** The stretches in which windows follow one another, as [from, to]; the newest lasts until now. */
 function stretches(starts, step, to) {
   const found = [];
+  const bridge = Math.max(step, RHYTHM_MS);
   for (const at of starts) {
     const last = found.at(-1);
     const end = Math.min(at + step, to);
-    // One window without a sample is the rhythm of the probes, not silence.
-    if (last && at - last[1] <= step) last[1] = end;
+    if (last && at - last[1] <= bridge) last[1] = end;
     else found.push([at, end]);
   }
+  const newest = found.at(-1);
+  if (newest && to - newest[1] <= bridge) newest[1] = to;
   return found;
 }
 

@@ -1,6 +1,7 @@
 // The charts of a school, drawn by Chart.js (a global, from /static/vendor/chart.js).
 
 import { marks } from "./axis.js";
+import { RHYTHM_MS } from "./series.js";
 import { figure, number, shortTime, t, time } from "./texts.js";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -185,7 +186,7 @@ function fold(point, value) {
 
 /** `next`, with a hole before it where windows are missing, so that no line is drawn over a silence. */
 function bridged(last, next, step) {
-  const gap = last && last.y !== null && next.x - last.x > 2.5 * step;
+  const gap = last && last.y !== null && next.x - last.x > Math.max(2.5 * step, RHYTHM_MS);
   return gap ? [sample(last.x + step, null), next] : [next];
 }
 

@@ -88,7 +88,7 @@ function gauge(label, bps, contracted) {
     "div",
     { class: "gauge" },
     label,
-    h("b", {}, t("web.school.mbps", { value: figure(mbps) })),
+    h("b", {}, t("web.school.mbps", { value: mbps > 0 && mbps < 0.1 ? `< ${figure(0.1)}` : figure(mbps) })),
     bar,
     share === null ? null : t("web.school.share_of_contract", { percent: percent(share, 0) }),
   );

@@ -3,6 +3,9 @@
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
 
+/** Agents report each minute while nothing changes: a shorter hole is their rhythm, not a silence. */
+export const RHYTHM_MS = 2.5 * MINUTE;
+
 /** The ranges one can choose, each with the width of its windows. */
 export const RANGES = {
   "15m": { length: 15 * MINUTE, step: MINUTE / 4 },

@@ -19,8 +19,10 @@ from schoolpulse_sim.timing import DAY, HOUR, MINUTE
 
 START = 1_791_241_200_000  # a Tuesday, 07:00 in Viet Nam
 V2 = ("-v2c", "-c", "public")
-V3 = ("-v3", "-u", "simulated", "-l", "authPriv", "-a", "SHA", "-A", "simulated-auth", "-x", "AES")
-V3 += ("-X", "simulated-priv")
+V3 = (
+    *("-v3", "-u", "simulated", "-l", "authPriv", "-a", "SHA", "-A", "simulated-auth"),
+    *("-x", "AES", "-X", "simulated-priv"),
+)
 FINE = Conditions()
 
 Snmp = Callable[..., str]

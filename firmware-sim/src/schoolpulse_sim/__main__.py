@@ -81,7 +81,8 @@ def _tell_ready(simulation: Any, done: threading.Event) -> None:
     while not done.is_set():
         if simulation.wait_ready(0.2):
             stats = simulation.stats()
-            _say({"ready": True, "agents": stats["agents"], "start": simulation.start_ms, "pid": os.getpid()})
+            ready = {"ready": True, "agents": stats["agents"], "connect_s": simulation.connect_s}
+            _say(ready | {"start": simulation.start_ms, "pid": os.getpid()})
             return
 
 

@@ -108,6 +108,8 @@ class Simulation:
         self.gateways: list[Gateway] = []
         self.faults: list[Fault] = []
         self.error: BaseException | None = None
+        self.connect_s = 0.0
+        """From the first attempt to connect until every gateway had been connected."""
         self.start_ms = self.end_ms = 0
 
     # ---- for the caller's thread
@@ -220,6 +222,7 @@ class Simulation:
 
     def _loop(self, net: Net) -> None:
         agenda = Agenda(self.gateways)
+        began_ms = self.now_ms()
         waiting = {position for position, gateway in enumerate(self.gateways) if gateway.running}
         while not self._stopping.is_set():
             now_ms = self.now_ms()
@@ -232,6 +235,7 @@ class Simulation:
             if waiting:
                 waiting = {position for position in waiting if not self.gateways[position].connected}
                 if not waiting:
+                    self.connect_s = round((self.now_ms() - began_ms) / 1000, 1)
                     self._ready.set()
 
     def _finish(self, net: Net) -> None:

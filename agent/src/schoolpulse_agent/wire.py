@@ -177,9 +177,10 @@ class SeqSet:
 
     def copy(self) -> SeqSet:
         """A set of its own with the same numbers."""
-        twin = SeqSet(self.through)
-        twin._starts = self._starts[:]
-        twin._ends = self._ends[:]
+        twin = SeqSet.__new__(SeqSet)  # the collector copies one for each message of a stream
+        twin.through = self.through
+        twin._starts = self._starts[:]  # noqa: SLF001 - it is of our own class
+        twin._ends = self._ends[:]  # noqa: SLF001 - the same
         return twin
 
     @property

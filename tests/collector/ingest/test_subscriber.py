@@ -261,11 +261,11 @@ def test_acknowledgements_of_an_earlier_connection_are_dropped(tmp_path: Path, b
     broker.stop()
     broker.start()
     until(lambda: connection.connected and connection._epoch > old.epoch, "connected anew")
-    sent: list[int] = []
-    connection._client.ack = lambda mid, _qos: sent.append(mid)  # type: ignore[assignment,method-assign,return-value]  # the network is the seam here
+    sent: list[list[int]] = []
+    connection._client.acknowledge = lambda mids: sent.append(list(mids))  # type: ignore[method-assign]  # the network is the seam here
     connection.acknowledge([old])
-    connection.acknowledge([old._replace(epoch=connection._epoch, mid=77)])
-    assert sent == [77]
+    connection.acknowledge([old, old._replace(epoch=connection._epoch, mid=77)])
+    assert sent == [[77]]
     publisher.close()
     collecting.stop()
 

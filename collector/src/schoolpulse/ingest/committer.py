@@ -23,8 +23,8 @@ from schoolpulse_agent import wire
 
 _log = logging.getLogger(__name__)
 
-GROUP_MESSAGES = 5_000
-GROUP_BYTES = 8 * 1024 * 1024
+GROUP_MESSAGES = 2_000
+GROUP_BYTES = 1024 * 1024
 RETRY_S = 1.0
 TICK_S = 0.5
 KEPT_OF_TOO_LARGE = 16 * 1024
@@ -102,7 +102,7 @@ class Committer:
             if streams is None:
                 return False  # told to stop while the journal was blocked: the broker still has them
             self._acknowledge(arrivals)
-            self._inbox.done(arrivals)
+            self._inbox.done()
             self._count(incoming)
             self._confirmer.add(streams)
         self._confirmer.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import ssl
 import threading
@@ -14,7 +13,6 @@ from paho.mqtt.client import (
     Client,
     ConnectFlags,
     DisconnectFlags,
-    MQTTMessage,
     MQTTv5,
     MQTTv311,
 )
@@ -26,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from schoolpulse.clock import Clock
 from schoolpulse.errors import ConfigError, Problem
 from schoolpulse.ingest.backoff import Backoff
+from schoolpulse.ingest.framing import Publish
 from schoolpulse.ingest.inbox import Arrival
 from schoolpulse.ingest.network_loop import BufferedClient
 from schoolpulse.ingest.settings import BrokerSettings
@@ -103,12 +102,11 @@ class BrokerConnection:
 
     def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
         """Acknowledge messages in this order, those of an earlier connection excepted."""
-        ack = self._client.ack
-        with self._epoch_lock, contextlib.suppress(OSError):  # a connection that just ended: all come again
+        with self._epoch_lock:
             epoch = self._epoch
-            for arrival in arrivals:
-                if arrival.qos and arrival.epoch == epoch:
-                    ack(arrival.mid, 1)
+            mids = [arrival.mid for arrival in arrivals if arrival.qos and arrival.epoch == epoch]
+            if mids:
+                self._client.acknowledge(mids)
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """Publish with QoS 1 without waiting; False where it must be tried again later."""
@@ -150,7 +148,7 @@ class BrokerConnection:
             clean_session=None if is_v5 else False,
             protocol=MQTTv5 if is_v5 else MQTTv311,
             reconnect_on_failure=False,  # we do that ourselves, with full jitter
-            manual_ack=True,
+            received=self._on_message,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_queued_messages_set(MAX_OUTBOUND)
@@ -161,7 +159,6 @@ class BrokerConnection:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
         return client
 
     # -- called by paho, on the network's thread -----------------------------------------------------
@@ -207,21 +204,17 @@ class BrokerConnection:
             self._note_trouble(f"the connection was lost: {code}")
         self._note_down()
 
-    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "?"  # no broker may let it through (MQTT 5, 1.5.4); if one does, it is a bad topic
+    def _on_message(self, message: Publish) -> None:
         self._deliver(
             Arrival(
                 self._clock.now_ms(),
                 self._epoch,
                 message.mid,
                 message.qos,
-                topic or "?",
-                bytes(message.payload),
-                message.retain,
-                message.dup,
+                message.topic or "?",  # an empty topic would be a link's
+                message.payload,
+                message.retained,
+                message.again,
             )
         )
 

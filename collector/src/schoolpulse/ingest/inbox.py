@@ -38,6 +38,7 @@ class Inbox:
         self._filled = threading.Event()
         self._closed = threading.Event()
         self._in_hand_ms: int | None = None
+        self._bytes_in_hand = 0
 
     def put(self, arrival: Arrival) -> None:
         """Add one; waits while too many bytes are here, which makes the broker wait in turn."""
@@ -62,11 +63,13 @@ class Inbox:
             arrival = queue.popleft()
             size += len(arrival.payload)
             taken.append(arrival)
+        self._bytes_in_hand = size
         return taken
 
-    def done(self, taken: list[Arrival]) -> None:
+    def done(self) -> None:
         """What `take` gave is committed."""
-        self._bytes_out += sum(len(arrival.payload) for arrival in taken)
+        self._bytes_out += self._bytes_in_hand
+        self._bytes_in_hand = 0
         self._in_hand_ms = None
 
     def wait(self, timeout_s: float) -> None:

@@ -160,7 +160,9 @@ class Draft:
                         agent_id,
                         stream,
                         state.seqs.through,
-                        json.dumps(state.seqs.also, separators=(",", ":")),
+                        json.dumps(state.seqs.also, separators=(",", ":"))
+                        if state.seqs.range_count
+                        else "[]",
                         state.last_seq,
                         state.discarded,
                         state.last_received_ms,

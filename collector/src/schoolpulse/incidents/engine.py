@@ -112,19 +112,31 @@ class Engine:
         school = desk.school(school_id)
         desk.touched.add(school_id)
         if isinstance(event, Heard):
-            explain.learn(desk, school, event)
-            if silence.on_heard(desk, school, event):
-                explain.devices(desk, school, event)
-                uplinks.on_heard(desk, school, event)
-                paths.on_heard(desk, school, event)
-                degraded.on_heard(desk, school, event)
-                devices.on_heard(desk, school, event)
+            self._of_batch(school, event)
         elif isinstance(event, Online):
             silence.on_online(desk, school, event)
         elif isinstance(event, Will):
             silence.on_will(desk, school, event)
         else:
             silence.on_stop(desk, school, event)
+
+    def _of_batch(self, school: SchoolState, heard: Heard) -> None:
+        """What a batch changes; each rule is asked only where the batch has something for it."""
+        desk = self._desk
+        if school.case is not None:
+            explain.learn(desk, school, heard)
+        if not silence.on_heard(desk, school, heard):
+            return
+        if school.case is not None:
+            explain.devices(desk, school, heard)
+        if heard.uplinks:
+            uplinks.on_heard(desk, school, heard)
+        if heard.probes:
+            paths.on_heard(desk, school, heard)
+        if heard.probes or heard.speeds:
+            degraded.on_heard(desk, school, heard)
+        if heard.devices_down or school.devices:
+            devices.on_heard(desk, school, heard)
 
     # Deadlines. The heap may hold a school too early, never too late: a heartbeat moves its deadline away
     # without touching the heap, and what comes up too early is put back.
@@ -145,9 +157,11 @@ class Engine:
             self._settle()
 
     def _own_due_ms(self) -> int:
-        due_ms = self.state.own.blind_due_ms or NEVER
-        group_ms = 0 if self._desk.blind else grouping.next_due(self._desk)
-        return min(due_ms, group_ms or NEVER)
+        own = self.state.own
+        due_ms = own.blind_due_ms or NEVER
+        if not own.groups or own.blind:
+            return due_ms
+        return min(due_ms, grouping.next_due(self._desk) or NEVER)
 
     def _fire_own(self) -> None:
         if 0 < self.state.own.blind_due_ms <= self.now_ms:
@@ -202,9 +216,12 @@ class Engine:
     def _settle(self) -> None:
         """Look once more at every school that was touched: its deadline and its status."""
         desk = self._desk
+        if not desk.touched:
+            return
         for school_id in sorted(desk.touched) if len(desk.touched) > 1 else desk.touched:
             school = desk.school(school_id)
-            self._schedule(school)
+            if school.tracks or school.case is not None or school_id not in self._queued:
+                self._schedule(school)  # else there is only its deadline, and that moves away
             status = self._status_of(school)
             if status is not school.status:
                 school.status = status

@@ -46,6 +46,8 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
 
 
 def _speed(desk: Desk, school: SchoolState, heard: Heard, quality: list[int]) -> bool:
+    if not heard.speeds:
+        return False
     line = desk.roster.schools[school.school].line("primary")
     wanted = line.contracted_down_mbps if line is not None else None
     tests = [test.down_mbps for test in heard.speeds if test.role != "backup" and test.down_mbps is not None]

@@ -20,8 +20,6 @@ DEPTH = 8
 
 def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
     """Follow the devices in a fresh batch; the newest word on each counts."""
-    if not heard.devices_down and not school.devices:
-        return
     newest = {row.device: row for row in sorted(heard.devices_down)}
     # In one batch a device may have been down and come back, or the other way: the last word is unknown,
     # and the next batch says it again. Down counts until then.

@@ -1,9 +1,9 @@
 """``ingest``: points a second from MQTT QoS 1 through the journal into InfluxDB, beside its bulk rate.
 
-The collector runs in this process, so that the CPU of each of its threads can be told apart; its registry
-knows every agent. mosquitto, InfluxDB behind nginx, and the publisher are processes of their own, on the same
-cores. The bulk rate is the better of two runs, right before and right after, of influxdb-client writing ready
-line protocol into the same InfluxDB, in requests of 5,000 points, four writers at a time.
+The collector has a process to itself for each figure, its main thread waits, and its registry knows every
+agent. mosquitto, InfluxDB behind nginx, and the publisher run on the same cores. The bulk rate is the better
+of two runs, right before and right after, of influxdb-client writing ready line protocol into the same
+InfluxDB, in requests of 5,000 points, four writers at a time.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
-from parts import Part, free_port
+from parts import free_port
 from parts.influx import Influx
 from parts.mosquitto import Mosquitto
 from prometheus_client import Counter, Gauge
@@ -35,6 +38,16 @@ DEADLINE_S = 300.0
 POLL_S = 0.05
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Where the parts are that a collector's process speaks to."""
+
+    folder: Path
+    influx_url: str
+    broker_port: int
+    pids: dict[str, int]
+
+
 def run() -> Iterator[dict[str, object]]:
     """One figure at 50 points a message and one at 1, then both again while InfluxDB is away."""
     with tempfile.TemporaryDirectory() as name:
@@ -43,22 +56,30 @@ def run() -> Iterator[dict[str, object]]:
         broker = Mosquitto(folder)
         influx.start()
         broker.start()
+        pids = {"broker": broker.pid, "influxdb": influx.database.pid, "proxy": influx.proxy.pid}
+        parts = _Parts(folder, influx.url, broker.port, pids)
         try:
             for points, count in RUNS:
-                database = f"bench{points}"
-                influx.create_database(database)
                 before = _bulk_points_per_s(influx)
-                figure = _measure(folder / database, influx, broker, database, points, count)
+                figure = _alone(_measure, parts, points, count)
                 bulk = max(before, _bulk_points_per_s(influx))
                 ratio = round(float(str(figure["points_per_s"])) / bulk, 3)
                 yield {**figure, "bulk_points_per_s": round(bulk), "ratio": ratio}
             influx.database.stop()
             for points, count in RUNS:
-                yield _measure_away(folder / f"away{points}", influx, broker, points, count)
+                yield _alone(_measure_away, parts, points, count)
         finally:
             broker.stop()
             influx.proxy.stop()
             influx.database.stop()
+
+
+def _alone(
+    measure: Callable[[_Parts, int, int], dict[str, object]], parts: _Parts, points: int, count: int
+) -> dict[str, object]:
+    """`measure` in a process of its own, whose memory is that of one collector."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure, parts, points, count).result()
 
 
 def _bulk_points_per_s(influx: Influx) -> float:
@@ -75,15 +96,22 @@ def _bulk_points_per_s(influx: Influx) -> float:
     return float(answer.stdout)
 
 
-def _config(folder: Path, influx: Influx, broker: Part, database: str) -> Config:
-    return Config.model_validate(
+def _collector(parts: _Parts, name: str) -> Collector:
+    config = Config.model_validate(
         {
-            "data_dir": folder,
+            "data_dir": parts.folder / name,
             "http": {"port": free_port()},
-            "broker": {"url": f"mqtt://127.0.0.1:{broker.port}", "client_id": folder.name},
-            "store": {"kind": "influx", "url": influx.url, "database": database},
+            "broker": {"url": f"mqtt://127.0.0.1:{parts.broker_port}", "client_id": name},
+            "store": {"kind": "influx", "url": parts.influx_url, "database": name},
         }
     )
+    collector = Collector(config)
+    line = Line(role="primary", provider="VNPT", technology="fibre")
+    collector.registry.upsert(
+        School(id=f"s{n}", name=f"School {n}", level="thcs", agent_id=f"gw-{n}", lines=(line,))
+        for n in range(_load.AGENTS)
+    )
+    return collector
 
 
 class _Rss:
@@ -112,14 +140,13 @@ class _Rss:
 class _Load:
     """The publisher's process: ready when made, sends when told."""
 
-    def __init__(self, broker: Part, points: int, count: int) -> None:
-        arguments = ["--port", str(broker.port), "--points", str(points), "--messages", str(count)]
+    def __init__(self, port: int, points: int, count: int) -> None:
+        arguments = ["--port", str(port), "--points", str(points), "--messages", str(count)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench._load", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None
         self.payload_bytes = int(json.loads(self._process.stdout.readline())["bytes"])
-        self.pid = self._process.pid
 
     def go(self) -> None:
         """Send."""
@@ -140,39 +167,19 @@ def _wait_for(figure: Counter | Gauge, least: float) -> None:
         time.sleep(POLL_S)
 
 
-def _collector(folder: Path, influx: Influx, broker: Part, database: str) -> Collector:
-    collector = Collector(_config(folder, influx, broker, database))
-    line = Line(role="primary", provider="VNPT", technology="fibre")
-    collector.registry.upsert(
-        School(id=f"s{n}", name=f"School {n}", level="thcs", agent_id=f"gw-{n}", lines=(line,))
-        for n in range(_load.AGENTS)
-    )
-    return collector
-
-
-def _measure(
-    folder: Path, influx: Influx, broker: Part, database: str, points: int, count: int
-) -> dict[str, object]:
-    load = _Load(broker, points, count)
-    collector = _collector(folder, influx, broker, database)
+def _measure(parts: _Parts, points: int, count: int) -> dict[str, object]:
+    load = _Load(parts.broker_port, points, count)
+    collector = _collector(parts, f"points{points}")
     collector.start()
     try:
         _wait_for(collector.metrics.broker_connected, 1)
-        processes = {
-            "broker": broker.pid,
-            "influxdb": influx.database.pid,
-            "proxy": influx.proxy.pid,
-            "publisher": load.pid,
-        }
-        before = {name: process_cpu_s(pid) for name, pid in processes.items()} | thread_cpu_s()
+        before = {name: process_cpu_s(pid) for name, pid in parts.pids.items()} | thread_cpu_s()
         rss = _Rss()
         begin = time.monotonic()
         load.go()
         _wait_for(collector.metrics.points_written, points * count)
         seconds = time.monotonic() - begin
-        after = {
-            name: process_cpu_s(pid) for name, pid in processes.items() if name != "publisher"
-        } | thread_cpu_s()
+        after = {name: process_cpu_s(pid) for name, pid in parts.pids.items()} | thread_cpu_s()
         rss_mb = rss.stop()
         load.wait()
     finally:
@@ -189,10 +196,10 @@ def _measure(
     }
 
 
-def _measure_away(folder: Path, influx: Influx, broker: Part, points: int, count: int) -> dict[str, object]:
+def _measure_away(parts: _Parts, points: int, count: int) -> dict[str, object]:
     """The same while InfluxDB is away: everything has to be journalled, and memory to stay where it is."""
-    load = _Load(broker, points, count)
-    collector = _collector(folder, influx, broker, "nowhere")
+    load = _Load(parts.broker_port, points, count)
+    collector = _collector(parts, f"away{points}")
     collector.start()
     try:
         _wait_for(collector.metrics.broker_connected, 1)

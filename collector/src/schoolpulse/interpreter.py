@@ -1,22 +1,19 @@
-"""The interpreter's own pace, for a process whose work is to pass on many small objects."""
+"""The interpreter's own pace, for a process that is a collector."""
 
 from __future__ import annotations
 
 import gc
 import sys
 
-_YOUNG_OBJECTS = 100_000
 _SWITCH_S = 0.002
 
 
 def tune() -> None:
-    """Let the garbage collector and the threads' scheduler suit a collector; for a process that is one.
+    """Settle down after the start: what stands now stays to the end and need not be searched for garbage.
 
-    Batches hold thousands of small tuples and no cycles: reference counts free them. A search for cycles
-    every 700 objects finds none and took half of the CPU (docs/performance.md). What stands after the
-    start stays to the end and is not searched at all.
+    Threads hand over more often than by default, so that those which wait for the network or the disk
+    get their turn sooner among those that compute.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 100)
     sys.setswitchinterval(_SWITCH_S)

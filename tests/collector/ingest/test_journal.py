@@ -12,7 +12,7 @@ from fakes import FakeClock
 
 from schoolpulse.contract.models import State, Telemetry
 from schoolpulse.errors import JournalFull, Rejected
-from schoolpulse.ingest import dead_letters, journal, streams
+from schoolpulse.ingest import dead_letters, journal, streams, verdicts
 from schoolpulse.ingest.incoming import Fate, Incoming
 from schoolpulse.ingest.journal import Journal
 from schoolpulse.messages import Link
@@ -180,6 +180,14 @@ def test_the_brokers_copies_are_taken_once_and_news_always(reopen: Open) -> None
     bodies = [(message.body, message.retained) for message in held.read(0, 10)]
     online, offline = State(online=True, boot="boot", session=1), State(online=False, boot="boot", session=1)
     assert bodies == [(online, False), (offline, False), (offline, False), (online, True), (online, True)]
+
+
+def test_what_is_remembered_of_agents_is_bounded(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "MAX_LATEST", 1)
+    held = reopen()
+    held.commit([state(agent="a")])
+    held.commit([state(agent="b")])
+    assert held.commit([state(agent=agent, retained=True) for agent in "ab"]).fates == [R, J]
 
 
 def test_our_own_connection_is_journalled(reopen: Open) -> None:

@@ -219,6 +219,26 @@ def test_the_culprit_is_kept_until_quarantine_takes_it(journal: Journal) -> None
     assert journal.dead_letter_counts() == {"sink_failed": 1}
 
 
+def test_a_journal_that_cannot_be_read_is_read_again(journal: Journal) -> None:
+    journal.commit([incoming(seq) for seq in (1, 2, 3)])
+    hiccups = iter([OSError("one"), OSError("two"), OSError("three")])
+
+    class Hiccuping:
+        """The journal while its disk gives nothing."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(journal, name)
+
+        def read(self, after: int, limit: int) -> Sequence[Received]:
+            if hiccup := next(hiccups, None):
+                raise hiccup
+            return journal.read(after, limit)
+
+    sink = RecordingSink()
+    _runner(Hiccuping(), sink)._run()  # type: ignore[arg-type]  # all of a journal that a runner uses
+    assert sink.seqs == [1, 2, 3]
+
+
 def test_a_position_that_cannot_be_read_is_asked_again(journal: Journal) -> None:
     journal.commit([incoming(1)])
     answers = iter([SinkUnavailable("not yet"), OSError("nor now")])

@@ -157,8 +157,8 @@ class SinkRunner:
         """Give the failed messages in halves; put one aside that fails alone again and again."""
         if self._position is None:
             return
-        messages = self._journal.read(self._position, BATCH_MESSAGES)
         try:
+            messages = self._journal.read(self._position, BATCH_MESSAGES)
             while messages and not self._stopping.is_set():
                 half = messages[: (len(messages) + 1) // 2]
                 if self._takes(half):

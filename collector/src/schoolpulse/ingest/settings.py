@@ -87,5 +87,5 @@ class IngestSettings(_Settings):
     """How many bytes of payload may wait in memory for their commit before reading from the broker pauses."""
     linger_ms: Annotated[float, Field(ge=0, le=1_000)] = 10.0
     """The least time between two commits while messages keep coming, ms: what came together is one fsync."""
-    confirms_per_s: Annotated[float, Field(gt=0)] = 2_000.0
+    confirms_per_s: Annotated[float, Field(gt=0)] = 1_000.0
     """How many confirms may go out a second; what is more is joined with the next ones of its stream."""

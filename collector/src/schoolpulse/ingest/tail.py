@@ -10,7 +10,7 @@ from schoolpulse.messages import Received
 
 
 class _Run(NamedTuple):
-    """Messages of an unbroken run of positions; `ends` adds up the sizes of their payloads, from `begin` on."""
+    """Messages with an unbroken run of positions; `ends` adds up the sizes of their payloads from `begin`."""
 
     messages: list[Received]
     ends: list[int]

@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS latest (
 _Key = tuple[str, int]
 
 
+MAX_LATEST = 400_000
+"""Of agents beyond these, a copy from the broker is journalled each time that it comes."""
+
+
 class Latest:
     """A digest of the last message of each agent and kind but telemetry, to know the broker's copies by."""
 
@@ -104,7 +108,8 @@ class Group:
             known = self._new_latest.get(key) or self._latest.digests.get(key)
             if known == digest:
                 return Fate.REPEATED
-        self._new_latest[key] = digest
+        if key in self._latest.digests or len(self._latest.digests) < MAX_LATEST:
+            self._new_latest[key] = digest
         self._accept(message, agent_id, key[1], body)
         return Fate.JOURNALLED
 

@@ -39,6 +39,7 @@ IO_MODULES = {
 SHARED_WITH_THE_SIMULATOR = ("schoolpulse.contract", "schoolpulse.errors", "schoolpulse.toml_file")
 PURE = ("contract", "incidents")
 WITH_IO = {"contract/publish.py", "incidents/repository.py", "incidents/tables.py", "incidents/sink.py"}
+WITH_IO |= {"incidents/people.py"}
 """The modules of a pure room that are its door to the world."""
 
 

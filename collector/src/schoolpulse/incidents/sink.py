@@ -12,10 +12,11 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.exc import SQLAlchemyError
 
 from schoolpulse.errors import SinkUnavailable
-from schoolpulse.incidents.desk import Mutes
 from schoolpulse.incidents.engine import Engine
 from schoolpulse.incidents.evidence import OwnLink, evidence_of
 from schoolpulse.incidents.model import Change, SchoolStatus, Transition
+from schoolpulse.incidents.mutes import PlannedMutes
+from schoolpulse.incidents.people import Maintenance
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.roster import Roster
@@ -68,7 +69,7 @@ class IncidentSink:
         outbox: written in the same transaction; None where nobody is told.
         metrics: gets the number of open incidents.
         listeners: told after each commit.
-        mutes: maintenance and calendar.
+        mutes: the calendar; maintenance windows are read from the database into it.
         started_ms: the collector's clock at its start. The journal's first entry of a run says that nobody
             listened until then; before it is seen, silence means nothing and `idle` does nothing.
     """
@@ -82,7 +83,7 @@ class IncidentSink:
         outbox: Outbox | None = None,
         metrics: Metrics | None = None,
         listeners: Sequence[Listener] = (),
-        mutes: Mutes | None = None,
+        mutes: PlannedMutes | None = None,
         started_ms: int = 0,
     ) -> None:
         self._policy = policy
@@ -92,7 +93,7 @@ class IncidentSink:
         self._outbox = outbox
         self._metrics = metrics
         self._listeners = list(listeners)
-        self._mutes = mutes
+        self._mutes = mutes or PlannedMutes()
         self._started_ms = started_ms
         self._linked = False
         self._lock = threading.RLock()
@@ -114,6 +115,11 @@ class IncidentSink:
     def position(self) -> int:
         """The last journal position whose effect is in the database."""
         return self._position
+
+    def take_up_windows(self) -> None:
+        """The maintenance windows have changed."""
+        with self._lock:
+            self._mutes.windows = Maintenance(self._sql).after(self._engine.now_ms)
 
     def statuses(self) -> dict[str, SchoolStatus]:
         """How every school stands now."""
@@ -210,7 +216,9 @@ class IncidentSink:
     def _load(self) -> Engine:
         state, self._position = self._repository.load()
         self._schools = self._registry.schools()
-        engine = Engine(self._policy, Roster(self._schools), state, self._mutes)
+        self._mutes.roster = Roster(self._schools)
+        self._mutes.windows = Maintenance(self._sql).after(state.own.now_ms)
+        engine = Engine(self._policy, self._mutes.roster, state, self._mutes)
         self._count(engine)
         return engine
 
@@ -223,4 +231,5 @@ class IncidentSink:
         schools = self._registry.schools()
         if schools is not self._schools:
             self._schools = schools
-            self._engine.set_roster(Roster(schools))
+            self._mutes.roster = Roster(schools)
+            self._engine.set_roster(self._mutes.roster)

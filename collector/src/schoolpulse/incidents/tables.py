@@ -50,3 +50,27 @@ cursor = Table(
     # What the engine knows of itself and of the whole, its clock included.
     Column("body", Text, nullable=False),
 )
+
+note = Table(
+    "incident_note",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    # ``ack``: somebody has taken it on, and escalation ends; ``note``: a word for the record.
+    Column("kind", String(16), nullable=False),
+    Column("person", String(100), nullable=False),
+    Column("text", String(2000), nullable=False),
+)
+
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False, index=True),
+    Column("reason", String(200), nullable=False),
+    Column("school", String(64)),
+    Column("provider", String(64)),
+    Column("area", String(400)),
+)

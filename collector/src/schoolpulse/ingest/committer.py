@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from schoolpulse.clock import Clock
+from schoolpulse.contract.decode import Decoded
 from schoolpulse.contract.reasons import Reason
 from schoolpulse.errors import JournalFull, Rejected
 from schoolpulse.ingest.confirmer import Confirmer
@@ -194,4 +195,4 @@ def _kind(incoming: Incoming) -> str:
     verdict = incoming.verdict
     if isinstance(verdict, Rejected):
         return "rejected"
-    return getattr(verdict, "kind", "link")
+    return verdict.kind.value if isinstance(verdict, Decoded) else "link"

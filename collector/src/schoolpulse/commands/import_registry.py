@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         problem = Problem(str(args.file), error.strerror or "cannot be read")
         raise ImportRefused(f"{args.file} cannot be read", [problem]) from error
     schools = read_schools(data, parent_area=config.area)
+    config.make_folders()
     registry = Registry(connect(config.database_url))
     new = [school for school in schools if registry.school(school.id) is None]
     changed = [school for school in schools if registry.school(school.id) not in (None, school)]

@@ -84,7 +84,10 @@ def _lines_of_group(blocks: Sequence[PointBlock], refused: list[BadPoint]) -> li
 
 def _rows_of_right_width(block: PointBlock, refused: list[BadPoint]) -> Sequence[Row]:
     tag_width, width = len(block.tag_keys), len(block.field_keys)
-    if {len(row[1]) for row in block.rows} <= {tag_width} and {len(row[2]) for row in block.rows} <= {width}:
+    if not block.rows:
+        return []
+    _, tags, values = zip(*block.rows, strict=True)
+    if {*map(len, tags)} == {tag_width} and {*map(len, values)} == {width}:
         return block.rows
     rows = []
     for row in block.rows:

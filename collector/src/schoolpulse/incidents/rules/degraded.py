@@ -33,12 +33,14 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
         at_ms = world_ms(school, probe.at_ms, heard.received_ms) if heard.timed else desk.now_ms
         if at_ms < school.back_ms - SLACK_MS:
             continue
-        weight = 1 - math.exp(-max(0, at_ms - quality[2]) / TAU_MS) if quality[2] else 1.0
+        seen = True
+        if quality[2] and at_ms <= quality[2]:
+            continue  # no time has passed since the last one, so it weighs nothing
+        weight = 1 - math.exp((quality[2] - at_ms) / TAU_MS) if quality[2] else 1.0
         loss, rtt_ms = (probe.loss_ratio or 0.0) * 100_000, (probe.rtt_ms or 0.0) * 10
         quality[0] += round((loss - quality[0]) * weight)
         quality[1] += round((rtt_ms - quality[1]) * weight)
-        quality[2] = max(at_ms, quality[2])
-        seen = True
+        quality[2] = at_ms
     tested = _speed(desk, school, heard, quality)
     school.quality = quality if any(quality) else []
     if seen or tested:

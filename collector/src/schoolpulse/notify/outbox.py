@@ -79,21 +79,12 @@ class Outbox:
 
     def put(self, connection: Connection, transitions: Sequence[Transition]) -> None:
         """Add a row for each of `transitions` and each endpoint that is to hear of it, once."""
-        wanted = [
-            (transition, endpoint)
+        # Disabled endpoints too: what they miss waits until an operator enables them again.
+        rows = [
+            self._row(transition, endpoint)
             for transition in transitions
             for endpoint in self._endpoints.values()
             if transition.pages or endpoint.everything
-        ]
-        if not wanted:
-            return
-        disabled = set(
-            connection.execute(
-                select(endpoint_state.c.endpoint).where(endpoint_state.c.disabled_ms.is_not(None))
-            ).scalars()
-        )
-        rows = [
-            self._row(transition, endpoint) for transition, endpoint in wanted if endpoint.id not in disabled
         ]
         if rows:
             connection.execute(insert(outbox), rows)

@@ -1,0 +1,123 @@
+"""The incident engine: the scenario library scored, and a country's schools through it.
+
+The library's traffic and truth come from the simulator, in virtual time; the score is that of
+``schoolpulse score``. The last figure is 50,000 schools with a provider's outage among them.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from schoolpulse.incidents.engine import Engine
+from schoolpulse.incidents.policy import Policy
+from schoolpulse.incidents.recording import Replay
+from schoolpulse.incidents.roster import Roster
+from schoolpulse.incidents.scoring import score
+from schoolpulse.registry.csv_file import read_schools
+from schoolpulse.registry.models import Line, School
+from schoolpulse_sim.generate import Plan, traffic
+from schoolpulse_sim.scenario import load_scenario
+
+SCENARIOS = (
+    "provider-outage",
+    "flapping",
+    "blind",
+    "storm",
+    "exam-day",
+    "first-day-of-school",
+    "ordinary-week",
+)
+SEEDS = (1, 2)
+MANY = 50_000
+EVENTS = 1_000_000
+START_MS = 1_790_000_000_000
+
+
+def run() -> Iterator[dict[str, Any]]:
+    """A line a scenario and seed, then the line of many schools."""
+    for name in SCENARIOS:
+        for seed in SEEDS:
+            yield scenario(name, seed)
+    yield many()
+
+
+def scenario(name: str, seed: int) -> dict[str, Any]:
+    """Generate, replay and score one scenario of the library."""
+    plan = Plan(load_scenario(name), seed)
+    replay = Replay(Engine(Policy(), Roster(read_schools(plan.district.registry_csv()))))
+    spent_s = 0.0
+    for lines in traffic(plan, "evidence"):
+        began = time.perf_counter()
+        replay.run(line[3] for line in lines)
+        spent_s += time.perf_counter() - began
+    replay.finish()
+    truths = [json.loads(line) for line in plan.truth_text().splitlines()]
+    result = score(truths, [one.to_json() for one in replay.incidents.values()])
+    days = (plan.end_ms - plan.start_ms) / 86_400_000 * len(plan.district.schools)
+    return {
+        "scenario": name,
+        "seed": seed,
+        "schools": len(plan.district.schools),
+        "school_days": round(days, 1),
+        **result.to_json(),
+        "events": replay.events,
+        "events_per_s": round(replay.events / spent_s),
+    }
+
+
+def many(schools: int = MANY, events: int = EVENTS) -> dict[str, Any]:
+    """Heartbeats of very many schools, a fifth of them cut off half-way: as recorded, decoded and decided."""
+    before_mb = _rss_mb()
+    roster = Roster([_school(number, schools) for number in range(schools)])
+    replay = Replay(Engine(Policy(), roster))
+    began = time.perf_counter()
+    replay.run(_heartbeats(schools, events))
+    elapsed_s = time.perf_counter() - began
+    replay.finish()
+    return {
+        "scenario": "many",
+        "schools": schools,
+        "events": replay.events,
+        "seconds": round(elapsed_s, 1),
+        "events_per_s": round(replay.events / elapsed_s),
+        "rss_mb": round(_rss_mb() - before_mb, 1),
+        "incidents": len(replay.incidents),
+        "pages": sum(len(one.paged_at) for one in replay.incidents.values()),
+    }
+
+
+def _school(number: int, schools: int) -> School:
+    line = Line(role="primary", provider=f"provider-{number * 5 // schools}", technology="fibre")
+    area = (f"province-{number // 1000}", f"ward-{number // 20}")
+    return School(
+        id=f"s{number}", name=f"s{number}", level="thcs", area=area, agent_id=f"gw-{number}", lines=(line,)
+    )
+
+
+def _heartbeats(schools: int, events: int) -> Iterator[bytes]:
+    """Rounds of 30 s in which each school speaks once; from the half on the last fifth is cut off."""
+    rounds = events // schools
+    for beat in range(rounds):
+        cut = beat >= rounds // 2
+        speaking = schools * 4 // 5 if cut else schools
+        for number in range(speaking):
+            at_ms = START_MS + beat * 30_000 + number * 30_000 // schools
+            yield (
+                b'{"at":%d,"topic":"schoolpulse/v1/gw-%d/telemetry","payload":{"v":1,"stream":"s%d","seq":%d,'
+                b'"boot":"b%d","clock":"synced","sent_at":%d,"blocks":[]},"retain":false}'
+            ) % (at_ms, number, number, beat + 1, number, at_ms - 20)
+        if beat == rounds // 2 + 1:
+            for number in range(speaking, schools):
+                at_ms = START_MS + (beat + 1) * 30_000 + (number - speaking) * 30_000 // schools
+                yield (
+                    b'{"at":%d,"topic":"schoolpulse/v1/gw-%d/state","payload":'
+                    b'{"online":false,"boot":"b%d","session":1},"retain":false}'
+                ) % (at_ms, number, number)
+
+
+def _rss_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from contract.malformed import AGENT, NOW_MS, TELEMETRY, Case, batch, cases, dumps
+from contract.malformed import cases
+from contract.malformed_base import AGENT, NOW_MS, TELEMETRY, Case, batch, dumps
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.malformed import Case, cases
+from contract.malformed import cases
+from contract.malformed_base import Case
 from jsonschema import Draft202012Validator
 
 from schoolpulse.contract import publish

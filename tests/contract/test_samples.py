@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from contract.malformed import NOW_MS
+from contract.malformed_base import NOW_MS
 
 from schoolpulse.contract.decode import decode
 from schoolpulse.contract.models import Confirm, Telemetry

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from collector.ingest.collecting import Collecting, Publisher, until
 from collector.ingest.messages_in import telemetry
-from contract.malformed import Case, cases
+from contract.malformed import cases
+from contract.malformed_base import Case
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from parts.mosquitto import Mosquitto

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
+from collector.ingest.journals import D, J, Open, Q, R, seqs_in, value_of
 from collector.ingest.messages_in import NOW_MS, incoming, state, telemetry
-from fakes import FakeClock
 
-from schoolpulse.contract.models import State, Telemetry
-from schoolpulse.errors import JournalFull, Rejected
+from schoolpulse.contract.models import State
+from schoolpulse.errors import Rejected
 from schoolpulse.ingest import dead_letters, journal, streams, verdicts
-from schoolpulse.ingest.incoming import Fate, Incoming
-from schoolpulse.ingest.journal import Journal
+from schoolpulse.ingest.incoming import Incoming
 from schoolpulse.messages import Link
 from schoolpulse.metrics import Metrics
 from schoolpulse_agent.wire import parse_confirm
-
-J, D, R, Q = Fate.JOURNALLED, Fate.DUPLICATE, Fate.REPEATED, Fate.QUARANTINED
-Open = Callable[..., Journal]
-
-
-@pytest.fixture
-def reopen(tmp_path: Path) -> Iterator[Open]:
-    """Opens the one journal of the test; each call closes it first, as a restart does."""
-    opened: list[Journal] = []
-
-    def open_it(max_bytes: int = 1 << 30, now_ms: int = NOW_MS, metrics: Metrics | None = None) -> Journal:
-        if opened:
-            opened.pop().close()
-        journal = Journal(
-            tmp_path / "j.db", max_bytes=max_bytes, metrics=metrics or Metrics(), clock=FakeClock(now_ms)
-        )
-        opened.append(journal)
-        return journal
-
-    yield open_it
-    opened.pop().close()
-
-
-def _seqs(journal: Journal, after: int = 0) -> list[int]:
-    found = []
-    while messages := journal.read(after, 7):
-        found += [message.body.seq for message in messages if isinstance(message.body, Telemetry)]
-        after = messages[-1].position
-    return found
-
-
-def _value(metrics: Metrics, name: str, **labels: str) -> float:
-    return metrics.registry.get_sample_value(f"schoolpulse_{name}", labels) or 0.0
 
 
 def test_what_was_committed_is_read_in_order_now_and_after_a_restart(reopen: Open) -> None:
     held = reopen()
     assert held.commit([incoming(seq) for seq in range(1, 21)]).fates == [J] * 20
-    assert _seqs(held) == list(range(1, 21))
+    assert seqs_in(held) == list(range(1, 21))
     first = held.read(0, 1)[0]
     held = reopen()
-    assert _seqs(held) == list(range(1, 21))
+    assert seqs_in(held) == list(range(1, 21))
     assert held.read(0, 1)[0] == first
     assert held.read(held.last_position, 5) == ()
     assert held.backlog(0) == held.backlog(first.position) + 1 == 20
@@ -85,9 +47,9 @@ def test_a_batch_is_taken_once(reopen: Open) -> None:
     assert held.commit([incoming(2), incoming(4)]) == ([D, J], [("a", "s")])
     held = reopen(metrics=metrics)
     assert held.commit([incoming(4), incoming(3), incoming(1)]).fates == [D, J, D]
-    assert _seqs(held) == [1, 2, 4, 3]
-    assert _value(metrics, "duplicate_batches_total") == 4
-    assert _value(metrics, "journalled_messages_total") == 4
+    assert seqs_in(held) == [1, 2, 4, 3]
+    assert value_of(metrics, "duplicate_batches_total") == 4
+    assert value_of(metrics, "journalled_messages_total") == 4
 
 
 def test_a_stream_belongs_to_its_agent(reopen: Open) -> None:
@@ -110,7 +72,7 @@ def test_what_an_agent_discarded_is_counted_once_and_closes_the_gap(reopen: Open
     held = reopen(metrics=metrics)
     (stream,) = held.streams()
     assert (stream.through, stream.last_seq, stream.missing, stream.discarded) == (10, 22, 9, 7)
-    assert _value(metrics, "discarded_batches_total") == 7
+    assert value_of(metrics, "discarded_batches_total") == 7
 
 
 def test_a_discard_beyond_what_was_ever_sent_uses_no_number_up(reopen: Open) -> None:
@@ -127,11 +89,11 @@ def test_a_named_poison_batch_is_confirmed_and_put_aside_once(reopen: Open) -> N
     assert held.commit([incoming(1), poison, poison, incoming(3)]) == ([J, Q, D, J], [("a", "s")])
     held = reopen(metrics=metrics)
     assert held.commit([poison]).fates == [D]
-    assert _seqs(held) == [1, 3]
+    assert seqs_in(held) == [1, 3]
     assert [parse_confirm(confirm).through for confirm in held.confirms("a", "s")] == [3]
     (letter,) = held.dead_letters()
     assert (letter.reason, letter.source, letter.payload) == ("bad_name", topic, poison.payload)
-    assert _value(metrics, "quarantined_messages_total", reason="bad_name") == 1
+    assert value_of(metrics, "quarantined_messages_total", reason="bad_name") == 1
 
 
 def test_quarantine_is_bounded_and_its_counts_are_exact(
@@ -216,7 +178,7 @@ def test_trimming_forgets_in_pieces_and_keeps_numbers_and_order(
     last = held.last_position
     assert [held.trim(last - 5), held.trim(last - 5), held.trim(last - 5)] == [8, 7, 0]
     held = reopen()
-    assert _seqs(held) == [16, 17, 18, 19, 20]
+    assert seqs_in(held) == [16, 17, 18, 19, 20]
     assert held.backlog(0) == 5
     while held.trim(last):
         pass
@@ -226,104 +188,12 @@ def test_trimming_forgets_in_pieces_and_keeps_numbers_and_order(
     assert [(message.position - last) for message in held.read(last, 5)] == [1]
 
 
-def test_space_comes_back(reopen: Open) -> None:
-    held = reopen()
-    empty = held.used_bytes()
-    for seq in range(1, 200):
-        held.commit([incoming(seq, rows=500)])
-    full = held.used_bytes()
-    while held.trim(held.last_position):
-        pass
-    assert full > 1_000_000
-    assert held.used_bytes() - empty < 100_000
-
-
-def test_a_full_journal_takes_nothing_and_goes_on_when_there_is_room(reopen: Open) -> None:
-    held = reopen(max_bytes=400_000)
-    groups = [[incoming(seq, rows=100)] for seq in range(1, 1000)]
-    with pytest.raises(JournalFull, match="limit of 400000 bytes") as caught:
-        _ = [held.commit(group) for group in groups]
-    seq = len(_seqs(held)) + 1
-    assert caught.value.hint
-    assert _seqs(held) == list(range(1, seq))
-    assert held.confirms("a", "s") == [b'{"stream":"s","through":%d,"also":[]}' % (seq - 1)]
-    held.set_cursor("store", held.last_position)
-    assert held.trim(held.cursor("store")) > 0
-    assert held.commit([incoming(seq, rows=100)]).fates == [J]
-
-
-@pytest.mark.parametrize(
-    ("damage", "undo", "hint"),
-    [
-        ("PRAGMA max_page_count={pages}", "PRAGMA max_page_count=1000000", "disk is full"),
-        ("PRAGMA query_only=ON", "PRAGMA query_only=OFF", "read-only"),
-    ],
-)
-def test_a_disk_that_takes_nothing_changes_nothing(reopen: Open, damage: str, undo: str, hint: str) -> None:
-    held = reopen()
-    held.commit([incoming(1)])
-    (pages,) = held._writer.execute("PRAGMA page_count").fetchone()
-    held._writer.execute(damage.format(pages=pages))
-    group = [
-        incoming(2, rows=1000),
-        state(),
-        Incoming.of("x", b"", NOW_MS),
-        incoming(9, agent="b", rows=1000),
-    ]
-    for _ in range(3):
-        with pytest.raises(JournalFull) as caught:
-            held.commit(group)
-        assert hint in caught.value.hint
-    assert (_seqs(held), len(held.streams()), held.dead_letters()) == ([1], 1, [])
-    held._writer.execute(undo)
-    assert held.commit(group).fates == [J, J, Q, J]
-    assert held.commit(group).fates == [D, J, Q, D]
-
-
 def test_the_cursors_of_sinks_survive(reopen: Open) -> None:
     held = reopen()
     assert held.cursor("store") == 0
     held.commit([incoming(1), incoming(2)])
     held.set_cursor("store", held.last_position)
     assert reopen().cursor("store") == held.last_position
-
-
-def test_a_damaged_journal_is_moved_aside_and_positions_still_rise(
-    reopen: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    held = reopen()
-    held.commit([incoming(seq) for seq in range(1, 500)])
-    last = held.last_position
-    held.close()
-    (tmp_path / "j.db").write_bytes(b"this is no database " * 1000)
-    held = Journal(tmp_path / "j.db", max_bytes=1 << 30, metrics=Metrics(), clock=FakeClock(NOW_MS + 5_000))
-    assert "damaged" in caplog.text
-    assert (tmp_path / f"j.db.damaged-{NOW_MS + 5_000}").exists()
-    held.commit([incoming(500)])
-    assert held.read(last, 5)[0].position == held.last_position > last
-    held.close()
-
-
-def test_a_journal_of_a_newer_version_is_left_alone(reopen: Open, tmp_path: Path) -> None:
-    reopen().close()
-    connection = sqlite3.connect(tmp_path / "j.db")
-    connection.execute("PRAGMA user_version=99")
-    connection.close()
-    with pytest.raises(JournalFull, match="newer version"):
-        reopen()
-    connection = sqlite3.connect(tmp_path / "j.db")
-    connection.execute("PRAGMA user_version=1")
-    connection.close()
-    reopen()
-
-
-def test_a_message_that_an_earlier_version_took_goes_to_quarantine_and_the_rest_is_read(reopen: Open) -> None:
-    held = reopen()
-    held.commit([incoming(seq) for seq in (1, 2, 3)])
-    held._writer.execute("UPDATE messages SET payload=X'7b7d' WHERE position=?", (held.last_position - 1,))
-    held = reopen()
-    assert [_seqs(held), _seqs(held)] == [[1, 3], [1, 3]]
-    assert held.dead_letter_counts() == {"missing_field": 1}
 
 
 def test_streams_and_gaps_are_bounded(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:

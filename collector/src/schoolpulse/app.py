@@ -81,7 +81,12 @@ class Collector:
         self._delivery = Delivery(self.outbox, self.clock, self.metrics)
         self.live = LiveView(self.registry, self.clock, position=self.journal.last_position)
         self._subscriber = Subscriber(
-            config.broker_settings, self.journal, self.clock, self.metrics, settings=config.ingest
+            config.broker_settings,
+            self.journal,
+            self.clock,
+            self.metrics,
+            settings=config.ingest,
+            crowded=lambda: any(runner.hurries for runner in self._runners),
         )
         self._broker = _embedded(config)
         self._runners = self._make_runners(policy or Policy())

@@ -28,6 +28,8 @@ GROUP_MESSAGES = 2_000
 GROUP_BYTES = 1024 * 1024
 RETRY_S = 1.0
 TICK_S = 0.5
+PACE_S = 2.0
+"""How long a group waits at most for sinks to follow."""
 KEPT_OF_TOO_LARGE = 16 * 1024
 
 Acknowledge = Callable[[Sequence[Arrival]], None]
@@ -45,9 +47,10 @@ class Committer:
         linger_s: the least time between commits while messages keep coming, seconds.
         clock: for waiting.
         metrics: where to count.
+        crowded: whether sinks at work ask for a moment before the next commit.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # keyword-only: the seams of the room
         self,
         inbox: Inbox,
         journal: Journal,
@@ -57,12 +60,14 @@ class Committer:
         linger_s: float,
         clock: Clock,
         metrics: Metrics,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inbox = inbox
         self._journal = journal
         self._acknowledge = acknowledge
         self._confirmer = confirmer
         self._linger_s = linger_s
+        self._crowded = crowded
         self._clock = clock
         self._metrics = metrics
         self._stopping = threading.Event()
@@ -113,6 +118,7 @@ class Committer:
         while not (self._stopping.is_set() and not len(self._inbox)):
             try:
                 self._gather()
+                self._let_sinks_follow()
                 self.step()
             except Exception:  # noqa: BLE001 - without this thread nothing is ever acknowledged again
                 _log.exception("the committer stumbled; it goes on")
@@ -128,6 +134,17 @@ class Committer:
         while self._clock.monotonic() - self._committed_at < self._linger_s:
             before = len(self._inbox)
             if self._clock.wait(self._stopping, slice_s) or len(self._inbox) == before:
+                return
+
+    def _let_sinks_follow(self) -> None:
+        """Wait for sinks at work that would else have to decode all of this a second time.
+
+        With the broker, messages wait for nothing but their turn. A sink that is away is not waited for;
+        one that stands still is left behind after a few groups, and then no more is waited for it.
+        """
+        end = self._clock.monotonic() + PACE_S
+        while self._crowded() and self._clock.monotonic() < end:
+            if self._clock.wait(self._stopping, PACE_S / 400):
                 return
 
     def _commit(self, incoming: Sequence[Incoming]) -> list[tuple[str, str]] | None:

@@ -38,7 +38,7 @@ class Framer:
         self._with_properties = with_properties
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Add what was received."""
         self._buffer += data
 

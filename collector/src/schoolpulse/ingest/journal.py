@@ -132,6 +132,13 @@ class Journal:
         """How many messages a reader at `position` has before it."""
         return max(0, self._last - max(position, self._first - 1))
 
+    def crowded_by(self, position: int) -> bool:
+        """Whether a reader at `position` will soon find its messages on disk only, to be decoded again.
+
+        Not so for one that has come to that already.
+        """
+        return self._tail.crowded_by(position)
+
     def read(self, after: int, limit: int) -> Sequence[Received]:
         """Up to `limit` messages with positions above `after`, in order; fewer where they are large."""
         found = self._tail.after(after, limit, READ_BYTES)

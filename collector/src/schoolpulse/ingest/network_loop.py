@@ -37,6 +37,9 @@ class BufferedSocket:
         self._sock = sock
         self._framer = framer
         self._for_paho = b""
+        self._room = memoryview(
+            bytearray(READ_BYTES)
+        )  # one for all reads: so large a piece costs page faults
         self._ended = False
         self._unsent = bytearray()
 
@@ -48,13 +51,13 @@ class BufferedSocket:
             Malformed: what came is no MQTT.
         """
         try:
-            data = self._sock.recv(READ_BYTES)
+            size = self._sock.recv_into(self._room)
         except _LATER:
             return []
         except OSError:
-            data = b""
-        self._ended = not data
-        self._framer.feed(data)
+            size = 0
+        self._ended = not size
+        self._framer.feed(self._room[:size])
         return self._framer.take()
 
     @property

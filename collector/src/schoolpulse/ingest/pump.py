@@ -89,6 +89,11 @@ class SinkRunner:
         return self._position is not None and self._journal.backlog(self._position) == 0
 
     @property
+    def hurries(self) -> bool:
+        """Whether the sink is at work and a little time would let it keep up."""
+        return self._position is not None and not self._failing and self._journal.crowded_by(self._position)
+
+    @property
     def failing(self) -> str:
         """Why the sink takes nothing now, or nothing."""
         return self._failing

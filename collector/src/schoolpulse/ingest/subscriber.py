@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from schoolpulse.clock import Clock
 from schoolpulse.ingest import garbage
 from schoolpulse.ingest.committer import Committer
@@ -22,6 +24,7 @@ class Subscriber:
         clock: for stamps and for waiting.
         metrics: where to count.
         settings: limits and pace.
+        crowded: whether sinks at work ask for a moment before the next commit.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class Subscriber:
         metrics: Metrics,
         *,
         settings: IngestSettings | None = None,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         settings = settings or IngestSettings()
         self._journal = journal
@@ -46,6 +50,7 @@ class Subscriber:
             self._connection.acknowledge,
             confirmer,
             linger_s=settings.linger_ms / 1000,
+            crowded=crowded,
             clock=clock,
             metrics=metrics,
         )

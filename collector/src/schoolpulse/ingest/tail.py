@@ -47,6 +47,18 @@ class Tail:
         drop = min(max(drop, 1), len(kept))
         self._run = _Run(kept[drop:], ends[drop:], ends[drop - 1])
 
+    def crowded_by(self, position: int) -> bool:
+        """Whether more than a third of what fits lies after `position`: the next group may cut it off.
+
+        Not so for a position that is cut off already.
+        """
+        messages, ends, begin = self._run
+        if not messages or position < messages[0].position - 1:
+            return False
+        start = position - messages[0].position + 1
+        before = ends[start - 1] if start else begin
+        return ends[-1] - before > self._max_bytes // 3 or len(messages) - start > self._max_messages // 3
+
     def after(self, position: int, limit: int, max_bytes: int) -> Sequence[Received] | None:
         """Up to `limit` messages after `position`, or None where they begin before this tail does.
 

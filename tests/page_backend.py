@@ -329,7 +329,7 @@ def telemetry(at_ms: int, rtt_ms: float = 8.4, *, backup: bool = False, seq: int
                 },
                 {
                     "m": "interface",
-                    "tags": ["interface"],
+                    "tags": ["name"],
                     "fields": ["rx_bps", "tx_bps"],
                     "rows": [(at_ms, [interface], [41_300_000.0, 6_200_000.0]), (at_ms, ["lo"], [9.0, 9.0])],
                 },

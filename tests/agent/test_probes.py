@@ -211,8 +211,8 @@ def test_a_failover_and_back_is_news_and_a_new_path(tmp_path: Path) -> None:
     probe = WanProbe(60.0, machine.surroundings)
     first = probe.measure()
     assert wan_readings(first.readings) == {
-        "wan": ("wan", "primary", "fibre", 1, 1),
-        "lte": ("lte", "backup", "mobile", 0, 1),
+        "wan": ("wan", "primary", "fibre", "eth0", 1, 1),
+        "lte": ("lte", "backup", "mobile", "wwan0", 0, 1),
     }
     assert (first.changes, first.path_changed) == ((), False)
     machine.clock.advance(5)
@@ -242,7 +242,7 @@ def test_no_way_out_at_all_is_news_but_no_new_path(tmp_path: Path) -> None:
     machine.interface("eth0")
     machine.routes(VIA_FIBRE)
     probe = WanProbe(60.0, machine.surroundings)
-    assert wan_readings(probe.measure().readings)["wan"] == ("wan", "primary", "unknown", 1, 1)
+    assert wan_readings(probe.measure().readings)["wan"] == ("wan", "primary", "unknown", "eth0", 1, 1)
     machine.routes()
     gone = probe.measure()
     assert wan_readings(gone.readings)["wan"][-2:] == (0, 1)  # the interface of before, with its carrier

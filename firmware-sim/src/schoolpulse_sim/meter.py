@@ -36,7 +36,7 @@ HTTP = _header(
     ("target", "scope", "method", "uplink"),
     ("up", "rtt_ms", "jitter_ms", "loss_ratio", "captive"),
 )
-WAN = _header("wan", ("uplink", "role", "technology"), ("active", "carrier"))
+WAN = _header("wan", ("uplink", "role", "technology", "interface"), ("active", "carrier"))
 INTERFACE = _header(
     "interface",
     ("name",),
@@ -45,7 +45,7 @@ INTERFACE = _header(
 SYSTEM = _header(
     "system", (), ("uptime_s", "load_1m", "memory_used_ratio", "disk_used_ratio", "temperature_c")
 )
-DEVICE = _header("device", ("device", "kind", "parent"), ("up", "uptime_s", "latency_ms"))
+DEVICE = _header("device", ("device", "kind", "parent"), ("up", "uptime_s", "rtt_ms"))
 
 ON_THE_RACK = frozenset({"switch", "ups", "access_point"})
 """Kinds of device that a school's battery feeds, where it has one."""
@@ -152,9 +152,10 @@ class Meter:
         if wan and wan[-1].startswith(f"[{stamp},"):
             return  # a change and a report in one round: a moment of a series is measured once
         state = f"[{int(active == PRIMARY)},{int(now.carrier)}]"
-        wan.append(f'[{stamp},["{PRIMARY}","primary","{school.technology}"],{state}]')
+        wan.append(f'[{stamp},["{PRIMARY}","primary","{school.technology}","{PRIMARY}"],{state}]')
         if school.backup:
-            wan.append(f'[{stamp},["{BACKUP}","backup","{school.backup}"],[{int(active == BACKUP)},1]]')
+            label = f'"{BACKUP}","backup","{school.backup}","{BACKUP}"'
+            wan.append(f"[{stamp},[{label}],[{int(active == BACKUP)},1]]")
 
     def _reach(  # noqa: PLR0913, PLR0917 - one call a row, millions of rows: nothing is packed for it
         self,

@@ -30,14 +30,14 @@ def reach(at_ms: int, rtt_ms: float | None, **tags: str) -> dict[str, Any]:
 
 
 def wan(at_ms: int, name: str, role: str, *, active: bool) -> dict[str, Any]:
-    tags = ["uplink", "role", "technology"]
-    row = (at_ms, [name, role, "4g" if role == "backup" else "fibre"], [int(active), 1])
+    tags = ["uplink", "role", "technology", "interface"]
+    row = (at_ms, [name, role, "4g" if role == "backup" else "fibre", f"{name}0"], [int(active), 1])
     return {"m": "wan", "tags": tags, "fields": ["active", "carrier"], "rows": [row]}
 
 
-def traffic(at_ms: int, rx_bps: int, *names: str, tag: str = "interface") -> dict[str, Any]:
+def traffic(at_ms: int, rx_bps: int, *names: str) -> dict[str, Any]:
     rows = [(at_ms, [name], [rx_bps + at, 7]) for at, name in enumerate(names)]
-    return {"m": "interface", "tags": [tag], "fields": ["rx_bps", "tx_bps"], "rows": rows}
+    return {"m": "interface", "tags": ["name"], "fields": ["rx_bps", "tx_bps"], "rows": rows}
 
 
 @pytest.fixture
@@ -115,10 +115,10 @@ def test_after_a_switch_to_the_backup_the_other_uplinks_answers_are_old_news(age
     assert (now.uplink.role, now.uplink.technology) == ("backup", "4g")
 
 
-@pytest.mark.parametrize("tag", ["interface", "name"])
-def test_traffic_is_that_of_the_uplink_in_use(agent: AgentFigures, tag: str) -> None:
+@pytest.mark.parametrize("name", ["wwan", "wwan0"])
+def test_traffic_is_that_of_the_uplink_in_use(agent: AgentFigures, name: str) -> None:
     agent.take_telemetry(
-        batch(wan(T, "wwan", "backup", active=True), traffic(T, 100, "wan", "wwan", "lan", tag=tag)), T
+        batch(wan(T, "wwan", "backup", active=True), traffic(T, 100, "eth0", name, "lan")), T
     )
     now = agent.snapshot().traffic
     assert now is not None

@@ -116,7 +116,12 @@ def _active(states: dict[str, LineState]) -> str:
 
 
 def _reading(state: LineState) -> Reading:
-    tags = (("uplink", state.uplink.name), ("role", state.uplink.role), ("technology", state.technology))
+    tags = (
+        ("uplink", state.uplink.name),
+        ("role", state.uplink.role),
+        ("technology", state.technology),
+        ("interface", state.interface),
+    )
     return Reading("wan", tags, (("active", int(state.active)), ("carrier", int(state.carrier))))
 
 

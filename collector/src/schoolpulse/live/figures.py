@@ -197,10 +197,7 @@ class AgentFigures:
         rows = self._recent("interface")
         if uplink is not None:
             names = {uplink.name, uplink.interface}
-            matching = [
-                row for row in rows if names & {row[1].get(tag) for tag in ("interface", "name", "uplink")}
-            ]
-            rows = matching or rows
+            rows = [row for row in rows if row[1].get("name") in names] or rows
         if len(rows) != 1:
             return None
         at_ms, cells = rows[0]

@@ -89,7 +89,7 @@ function drawPast(range, past, incidents) {
 }
 
 function bandwidthLines(range, past) {
-  const uplink = school.now?.uplink?.interface;
+  const uplink = school.now?.uplink;
   const [received, sent] = [past.received, past.sent].map((all) => ofUplink(all, uplink));
   const points = (series) => (series ? pointsOf(series, range.step, 1 / MBPS) : []);
   const found = [

@@ -38,8 +38,8 @@ export async function loadPast(school, { from, to, step }) {
   const [rtt, loss, received, sent, uptime] = await Promise.all([
     series("reachability", "rtt_ms", "scope", "method"),
     series("reachability", "loss_ratio", "scope", "method"),
-    series("interface", "rx_bps", "interface", "name"),
-    series("interface", "tx_bps", "interface", "name"),
+    series("interface", "rx_bps", "name"),
+    series("interface", "tx_bps", "name"),
     series("system", "uptime_s"),
   ]);
   return { rtt: byScope(rtt), loss: byScope(loss), received, sent, starts: uptime[0]?.at_ms ?? [] };
@@ -64,8 +64,8 @@ function byScope(all) {
 }
 
 /** Of several interfaces the one that is the school's line: the uplink in use, else the busiest. */
-export function ofUplink(all, interfaceName) {
+export function ofUplink(all, uplink) {
   const volume = (series) => series.mean.reduce((sum, value) => sum + value, 0);
-  const named = all.find(({ tags }) => (tags.interface || tags.name) === interfaceName);
-  return named ?? all.toSorted((a, b) => volume(b) - volume(a))[0] ?? null;
+  const named = uplink && all.find(({ tags }) => [uplink.interface, uplink.name].includes(tags.name));
+  return named || all.toSorted((a, b) => volume(b) - volume(a))[0] || null;
 }

@@ -256,5 +256,5 @@ def test_each_transition_is_one_row_an_endpoint_whatever_is_put_again(sql: SqlEn
     put(outbox, sql, transitions)
     assert len(outbox.deliveries("ops")) == 2
     assert len(outbox.deliveries("b")) == len(transitions) == 3
-    assert set(channels()) == {"schoolpulse", "alertmanager"}
+    assert set(channels()) == {"schoolpulse", "alertmanager", "apprise"}
     assert new_secret() != new_secret()

@@ -56,7 +56,7 @@ def collector(database: str, url: str, pace_s: float) -> None:
     sink = IncidentSink(policy=Policy(), registry=Fixed(), sql_engine=engine, outbox=outbox)
     waiting = [one for one in Timeline(TEXT).messages if one.position > sink.position()]
     while waiting:
-        batch, waiting = waiting[:40], waiting[40:]
+        batch, waiting = waiting[:10], waiting[10:]
         sink.process(batch, batch[-1].position)
         time.sleep(pace_s)  # the pace of traffic: what is killed here is to be killed half-way
     while outbox.pending():
@@ -91,7 +91,7 @@ def test_every_transition_arrives_whatever_is_killed(tmp_path: Path) -> None:
     kills = 0
     with receiver(answer) as there:
         while True:
-            child = context.Process(target=collector, args=(database, there.url, 0.5 / KILLS))
+            child = context.Process(target=collector, args=(database, there.url, 0.001 * KILLS))
             child.start()
             child.join(0.15 + 0.6 * chance.random() if kills < KILLS else 300)
             if not child.is_alive():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from schoolpulse.i18n import Language, translate
 from schoolpulse.incidents.model import Cause, Change, Incident, Scope, Transition
 from schoolpulse.registry.models import School
 
+MAX_LINES = 20
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -45,6 +47,32 @@ def text_of(transition: Transition, school: School | None, language: Language, l
         lines.append(translate("notify.text.provider", language, name=incident.provider))
     if school is not None and school.area:
         lines.append(translate("notify.text.ward", language, name=", ".join(reversed(school.area))))
+    if link:
+        lines.append(link)
+    return Text(title, tuple(lines))
+
+
+def summary_of(
+    incidents: Sequence[Incident],
+    school: Callable[[str], School | None],
+    at_ms: int,
+    language: Language,
+    link: str = "",
+) -> Text:
+    """What is still open, the oldest first, as much as fits a message."""
+    title = translate("notify.summary.title", language, count=len(incidents))
+    lines = [
+        translate(
+            "notify.summary.line",
+            language,
+            who=who(one, school(one.school) if one.school is not None else None, language),
+            what=translate(f"kind.{one.kind}", language),
+            at=local_time(one.start, at_ms),
+        )
+        for one in sorted(incidents, key=lambda one: (one.start, one.id))[:MAX_LINES]
+    ]
+    if len(incidents) > MAX_LINES:
+        lines.append(translate("notify.summary.more", language, count=len(incidents) - MAX_LINES))
     if link:
         lines.append(link)
     return Text(title, tuple(lines))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from schoolpulse.incidents.model import Transition
+from schoolpulse.incidents.model import Change, Incident, Transition
 from schoolpulse.notify.channels.base import Channel, Note, Outcome
-from schoolpulse.notify.message import text_of
+from schoolpulse.notify.message import summary_of, text_of
+from schoolpulse.notify.policy import Route
 from schoolpulse.notify.settings import EndpointSettings
 from schoolpulse.notify.tables import DELIVERED, GIVEN_UP, PENDING, endpoint_state, outbox
 from schoolpulse.registry.models import School
@@ -57,6 +58,7 @@ class Outbox:
         endpoints: who is told.
         channels: how, by format.
         school: the registry's look-up, for names.
+        routes: who hears of what; without any, everybody of everything that pages.
         public_url: where people open the page, without a slash at its end; empty for messages without links.
     """
 
@@ -67,13 +69,15 @@ class Outbox:
         channels: Mapping[str, Channel],
         *,
         school: Callable[[str], School | None],
+        routes: Sequence[Route] = (),
         public_url: str = "",
     ) -> None:
         self._engine = engine
         self._endpoints = {endpoint.id: endpoint for endpoint in endpoints}
         self._channels = channels
-        self._school = school
-        self._public_url = public_url
+        self.school = school
+        self.routes = tuple(routes)
+        self._public_url = public_url.rstrip("/")
         self.changed = threading.Event()
         """Set when rows were committed; the delivery waits on it and clears it."""
 
@@ -81,13 +85,64 @@ class Outbox:
         """Add a row for each of `transitions` and each endpoint that is to hear of it, once."""
         # Disabled endpoints too: what they miss waits until an operator enables them again.
         rows = [
-            self._row(transition, endpoint)
+            self._row(transition, self._endpoints[endpoint])
             for transition in transitions
-            for endpoint in self._endpoints.values()
-            if transition.pages or endpoint.everything
+            for endpoint in self._told(connection, transition)
         ]
         if rows:
-            connection.execute(insert(outbox), rows)
+            self._insert(connection, rows)
+
+    def tell(self, connection: Connection, transition: Transition, endpoints: Iterable[str]) -> None:
+        """Tell `endpoints` of `transition`, those of them that have not heard of it yet."""
+        rows = [self._row(transition, self._endpoints[one]) for one in endpoints if one in self._endpoints]
+        if rows:
+            self._insert(connection, rows)
+
+    def summarise(
+        self,
+        connection: Connection,
+        name: str,
+        at_ms: int,
+        incidents: Sequence[Incident],
+        endpoints: Iterable[str],
+    ) -> None:
+        """Tell `endpoints` what is still open; `name` names the summary, which is sent once."""
+        rows = []
+        for endpoint in (self._endpoints[one] for one in endpoints if one in self._endpoints):
+            message_id = message_id_of(name, 1, endpoint.id)
+            text = summary_of(incidents, self.school, at_ms, endpoint.language, self._public_url)
+            note = Note(message_id, at_ms, text, link=self._public_url, incidents=tuple(incidents))
+            rows.append(self._values(name, 1, endpoint, note))
+        if rows:
+            self._insert(connection, rows)
+
+    def _told(self, connection: Connection, transition: Transition) -> list[str]:
+        """The endpoints that are to hear of `transition` now, each once."""
+        everything = [one.id for one in self._endpoints.values() if one.everything]
+        if not transition.pages:
+            return everything
+        incident = transition.incident
+        if transition.change is Change.RESOLVED and self.routes:
+            heard = connection.execute(
+                select(outbox.c.endpoint).where(outbox.c.incident == incident.id).distinct()
+            ).scalars()
+            return [one for one in dict.fromkeys([*everything, *sorted(heard)]) if one in self._endpoints]
+        if not self.routes:
+            return list(self._endpoints)
+        school = self.school(incident.school) if incident.school is not None else None
+        routed = [
+            one
+            for route in self.routes
+            if route.at_once and route.matches(incident, school)
+            for one in route.endpoints
+            if one in self._endpoints
+        ]
+        return list(dict.fromkeys([*everything, *routed]))
+
+    @staticmethod
+    def _insert(connection: Connection, rows: list[dict[str, object]]) -> None:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(outbox).on_conflict_do_nothing(), rows)
 
     def wake(self) -> None:
         """Rows were committed."""
@@ -100,6 +155,16 @@ class Outbox:
     def channel(self, endpoint: EndpointSettings) -> Channel:
         """How that endpoint is reached."""
         return self._channels[endpoint.format]
+
+    def readers(self) -> list[str]:
+        """The endpoints that a person reads."""
+        return [one.id for one in self._endpoints.values() if one.format != "alertmanager"]
+
+    def has(self, incident: str) -> bool:
+        """Whether there is any message about it, or the summary of that name."""
+        query = select(outbox.c.seq).where(outbox.c.incident == incident).limit(1)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def heads(self, busy: Collection[str] = ()) -> list[OutboxRow]:
         """The next row of each incident and endpoint, by when it is due; not those whose ids are `busy`.
@@ -188,20 +253,25 @@ class Outbox:
     def _row(self, transition: Transition, endpoint: EndpointSettings) -> dict[str, object]:
         incident = transition.incident
         message_id = message_id_of(incident.id, transition.number, endpoint.id)
-        school = self._school(incident.school) if incident.school is not None else None
+        school = self.school(incident.school) if incident.school is not None else None
         link = f"{self._public_url}/incidents/{incident.id}" if self._public_url else ""
         text = text_of(transition, school, endpoint.language, link)
         note = Note(message_id, transition.at_ms, text, transition, school, link)
+        return self._values(incident.id, transition.number, endpoint, note)
+
+    def _values(
+        self, incident: str, number: int, endpoint: EndpointSettings, note: Note
+    ) -> dict[str, object]:
         return {
-            "id": message_id,
-            "incident": incident.id,
-            "number": transition.number,
+            "id": note.message_id,
+            "incident": incident,
+            "number": number,
             "endpoint": endpoint.id,
-            "created_ms": transition.at_ms,
+            "created_ms": note.at_ms,
             "body": self._channels[endpoint.format].compose(note, endpoint),
             "state": PENDING,
             "attempts": 0,
-            "next_ms": transition.at_ms,
+            "next_ms": note.at_ms,
             "last_error": "",
         }
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from schoolpulse.i18n import Language
 from schoolpulse.notify.signing import decode_secret
 
-Format = Literal["schoolpulse", "alertmanager"]
+Format = Literal["schoolpulse", "alertmanager", "apprise"]
 
 
 class EndpointSettings(BaseModel):
@@ -26,7 +26,10 @@ class EndpointSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-    url: Annotated[str, Field(max_length=2048)]
+    url: Annotated[str, Field(max_length=2048)] = ""
+    apprise_url: SecretStr | None = None
+    apprise_file: Path | None = None
+    """For the format ``apprise``: its address, which holds passwords, here or in a file (``mailto://..``)."""
     format: Format = "schoolpulse"
     secret: SecretStr | list[SecretStr] | None = None
     secret_file: Path | None = None
@@ -39,6 +42,10 @@ class EndpointSettings(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> EndpointSettings:
+        if (self.format == "apprise") != (self.apprise_url is not None or self.apprise_file is not None):
+            raise ValueError("apprise_url or apprise_file: belongs to the format apprise, and to no other")
+        if self.format == "apprise":
+            return self
         parts = urlsplit(self.url)
         if parts.scheme not in ("https", "http") or not parts.hostname:
             raise ValueError("url: an https:// or http:// address")
@@ -53,6 +60,16 @@ class EndpointSettings(BaseModel):
         for secret in self._inline():
             decode_secret(secret)
         return self
+
+    def apprise_address(self) -> str:
+        """Where Apprise sends to.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        if self.apprise_file is not None:
+            return self.apprise_file.read_text("utf-8").strip()
+        return self.apprise_url.get_secret_value() if self.apprise_url is not None else ""
 
     def _inline(self) -> list[str]:
         if self.secret is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from schoolpulse.incidents.model import Transition
+from schoolpulse.incidents.model import Incident, Transition
 from schoolpulse.notify.message import Text
 from schoolpulse.notify.settings import EndpointSettings
 from schoolpulse.registry.models import School
@@ -13,7 +13,10 @@ from schoolpulse.registry.models import School
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Everything that a body may be made of. `transition` is None in a test message."""
+    """Everything that a body may be made of.
+
+    `transition` is None in a test message and in a summary, which lists the `incidents` that are open.
+    """
 
     message_id: str
     at_ms: int
@@ -21,6 +24,7 @@ class Note:
     transition: Transition | None = None
     school: School | None = None
     link: str = ""
+    incidents: tuple[Incident, ...] | None = None
 
 
 class Outcome(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schoolpulse.notify.channels.alertmanager import alertmanager_body
+from schoolpulse.notify.channels.apprise import AppriseChannel
 from schoolpulse.notify.channels.base import Channel
 from schoolpulse.notify.channels.webhook import Webhook, own_body
 
@@ -14,4 +15,5 @@ def channels() -> Mapping[str, Channel]:
     return {
         "schoolpulse": Webhook(own_body),
         "alertmanager": Webhook(alertmanager_body),
+        "apprise": AppriseChannel(),
     }

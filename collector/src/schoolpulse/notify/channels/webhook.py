@@ -29,14 +29,17 @@ GONE = 410
 
 def own_body(note: Note, endpoint: EndpointSettings) -> str:
     """Our own format; `docs/vendor/webhooks.md` is its letter."""
-    kind = "test" if note.transition is None else f"incident.{note.transition.change}"
+    kind = "test" if note.incidents is None else "summary"
     data: dict[str, Any] = {
         "language": endpoint.language,
         "title": note.text.title,
         "text": note.text.body,
         "link": note.link or None,
     }
+    if note.incidents is not None:
+        data["incidents"] = [incident.to_json() for incident in note.incidents]
     if note.transition is not None:
+        kind = f"incident.{note.transition.change}"
         data["transition"] = note.transition.number
         data["incident"] = note.transition.incident.to_json()
         data["evidence"] = list(note.transition.evidence)

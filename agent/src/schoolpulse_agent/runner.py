@@ -34,6 +34,7 @@ class Runner:
         probes: by name, with an interval in `settings`; those that `settings` enables if not given.
         clock: both clocks.
         root: of the machine that is measured.
+        boot: its boot id; this machine's own if not given.
 
     Raises:
         SpoolInUse: another agent works in the same state folder.
@@ -46,11 +47,12 @@ class Runner:
         probes: dict[str, Probe] | None = None,
         clock: Clock | None = None,
         root: Path = Path("/"),
+        boot: str | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._root = root
-        self._boot = boot_id()
+        self._boot = boot or boot_id()
         state_dir = settings.agent.state_dir
         self.spool = Spool(state_dir / "spool", max_bytes=settings.spool.max_bytes)
         self._holding = Holding(state_dir / "unstamped", self._boot)

@@ -17,6 +17,7 @@ from schoolpulse.errors import SchoolPulseError, UsageError
 from schoolpulse_sim.options import parser
 from schoolpulse_sim.scenario import library, load_scenario
 from schoolpulse_sim.timing import DAY, span_ms
+from schoolpulse_sim.truth import to_text
 
 READY_TIMEOUT_S = 180.0
 
@@ -46,12 +47,11 @@ def _say(message: dict[str, Any]) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from schoolpulse_sim.net import Broker  # noqa: PLC0415 - other commands do without paho
-    from schoolpulse_sim.run import Simulation  # noqa: PLC0415 - the same
 
     version = 5 if options.mqtt == "5" else 4
     broker = Broker.of(options.broker, version=version, ca_file=options.ca)
     duration_s = _seconds(options.duration) if options.duration else float("inf")
-    simulation = Simulation(options.scenario, broker, seed=options.seed, schools=options.schools)
+    simulation = _simulation(options, broker)
     if options.registry:
         Path(options.registry).write_bytes(simulation.district.registry_csv())
     done = threading.Event()
@@ -60,21 +60,33 @@ def _run(options: argparse.Namespace) -> int:
     simulation.start()
     ready = threading.Thread(target=_tell_ready, args=(simulation, done), daemon=True)
     ready.start()
-    left_s = duration_s
-    while simulation.alive and not done.is_set() and left_s > 0:
-        done.wait(min(1.0, left_s))
-        left_s -= 1.0
+    ends_s = time.monotonic() + duration_s
+    while simulation.alive and not done.is_set() and time.monotonic() < ends_s:
+        done.wait(min(1.0, max(0.0, ends_s - time.monotonic())))
     done.set()
     simulation.stop()
     ready.join()
     summary = simulation.stats() | {"truths": len(simulation.truth), "start": simulation.start_ms}
     summary |= {"end": simulation.end_ms}
     if options.truth:
-        Path(options.truth).write_text(simulation.truth_text(), "utf-8")
+        Path(options.truth).write_text(to_text(simulation.truth), "utf-8")
     if options.summary:
         Path(options.summary).write_text(json.dumps(summary) + "\n", "utf-8")
     _say(summary)
     return 0 if simulation.error is None else 1
+
+
+def _simulation(options: argparse.Namespace, broker: Any) -> Any:
+    if options.fidelity == "model":
+        from schoolpulse_sim.run import Simulation  # noqa: PLC0415 - only what is needed is loaded
+
+        return Simulation(options.scenario, broker, seed=options.seed, schools=options.schools)
+    from schoolpulse_sim.full.district import FullDistrict  # noqa: PLC0415 - the same
+
+    if options.folder is None:
+        raise UsageError("--folder DIR is missing", hint="real agents keep their spools in it")
+    scenario = load_scenario(options.scenario).sized(options.schools)
+    return FullDistrict(scenario, broker, options.folder, seed=options.seed)
 
 
 def _tell_ready(simulation: Any, done: threading.Event) -> None:

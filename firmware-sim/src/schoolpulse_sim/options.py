@@ -28,6 +28,12 @@ def _run(commands: Commands) -> None:
     )
     run.add_argument("--ca", metavar="FILE", help="certificate authority of an mqtts broker")
     run.add_argument("--mqtt", choices=("5", "3.1.1"), default="5", help="protocol version (default 5)")
+    run.add_argument(
+        "--fidelity", choices=("model", "full"), default="model", help="full: real agent processes"
+    )
+    run.add_argument(
+        "--folder", type=Path, metavar="DIR", help="state of the real agents (with --fidelity full)"
+    )
     run.add_argument("--truth", metavar="FILE", help="what really happened, written at the end")
     run.add_argument("--registry", metavar="FILE", help="the district as a registry CSV, written at once")
     run.add_argument("--duration", metavar="S", help="end by itself: seconds, or a span such as 10m")

@@ -1,0 +1,1 @@
+"""Full fidelity: real agent processes whose probes see a simulated school and whose line can be cut."""

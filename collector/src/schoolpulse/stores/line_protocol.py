@@ -29,7 +29,7 @@ _UNKNOWN = ""  # a template not made yet; None is one without any field
 
 def lines_of(block: PointBlock, refused: list[BadPoint]) -> list[str]:
     """One line for each row of `block` that has a field; rows that cannot be written go to `refused`."""
-    return _lines_of_group([block], refused)
+    return _lines_of_group(_columns(block), [block], refused)
 
 
 def lines_of_all(blocks: Iterable[PointBlock], size: int, refused: list[BadPoint]) -> Iterator[list[str]]:
@@ -37,61 +37,59 @@ def lines_of_all(blocks: Iterable[PointBlock], size: int, refused: list[BadPoint
 
     Blocks of many agents with the same columns are encoded together, which makes blocks of one row cheap.
     """
-    groups: dict[object, list[PointBlock]] = {}
+    groups: dict[_Columns, list[PointBlock]] = {}
     for block in blocks:
-        key = (block.measurement, tuple(block.tag_keys), tuple(block.field_keys), len(block.common_tags))
-        groups.setdefault(key, []).append(block)
-    for group in groups.values():
+        groups.setdefault(_columns(block), []).append(block)
+    for columns, group in groups.items():
         piece: list[PointBlock] = []
         rows = 0
         for block in group:
             piece.append(block)
             rows += len(block.rows)
             if rows >= size:
-                yield _lines_of_group(piece, refused)
+                yield _lines_of_group(columns, piece, refused)
                 piece, rows = [], 0
         if piece:
-            yield _lines_of_group(piece, refused)
+            yield _lines_of_group(columns, piece, refused)
 
 
-def _lines_of_group(blocks: Sequence[PointBlock], refused: list[BadPoint]) -> list[str]:
-    """The lines of blocks with the same measurement and columns."""
+_Columns = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""What blocks that are encoded together share: measurement, and the keys of common tags, tags and fields."""
+
+
+def _columns(block: PointBlock) -> _Columns:
+    common = tuple([key for key, _ in block.common_tags])
+    return block.measurement, common, tuple(block.tag_keys), tuple(block.field_keys)
+
+
+def _lines_of_group(columns: _Columns, blocks: Sequence[PointBlock], refused: list[BadPoint]) -> list[str]:
+    """The lines of blocks with the same columns."""
     shape = shape_of(blocks[0])
-    if len(blocks) > 1 and any(shape_of(block) is not shape for block in blocks):
-        return [line for block in blocks for line in _lines_of_group([block], refused)]
     if shape.fault:
         for block in blocks:
             refused.extend(BadPoint(block.measurement, shape.fault, row_text(row)) for row in block.rows)
         return []
-    rows: list[Row] = []
-    prefixes: list[str] = []
-    bad: list[BadPoint] = []
-    for block in blocks:
-        good = _rows_of_right_width(block, bad)
-        rows += good
-        prefixes += _prefixes(block, shape, good)
+    rows = [row for block in blocks for row in block.rows]
     if len(rows) >= _WORTH_IT:
-        times, _, values = zip(*rows, strict=True)
-        flat = list(chain.from_iterable(values))
-        if _NUMBERS.issuperset(map(type, flat)):
-            refused += bad
-            return _lines_of_numbers(shape, times, prefixes, flat)
+        times, tags, values = zip(*rows, strict=True)
+        if {*map(len, tags)} == {len(columns[2])} and {*map(len, values)} == {len(columns[3])}:
+            flat = list(chain.from_iterable(values))
+            if _NUMBERS.issuperset(map(type, flat)):
+                prefixes: list[str] = []
+                for block in blocks:
+                    prefixes += _prefixes(columns, block, shape, block.rows)
+                return _lines_of_numbers(shape, times, prefixes, flat)
     if len(blocks) > 1:  # some of them hold other things than numbers, and most of them do not
-        return [line for block in blocks for line in _lines_of_group([block], refused)]
-    refused += bad
-    return _lines_of_anything(blocks[0], shape, rows, prefixes, refused)
+        return [line for block in blocks for line in _lines_of_group(columns, [block], refused)]
+    good = _rows_of_right_width(blocks[0], refused)
+    return _lines_of_anything(blocks[0], shape, good, _prefixes(columns, blocks[0], shape, good), refused)
 
 
 def _rows_of_right_width(block: PointBlock, refused: list[BadPoint]) -> Sequence[Row]:
-    tag_width, width = len(block.tag_keys), len(block.field_keys)
-    if not block.rows:
-        return []
-    _, tags, values = zip(*block.rows, strict=True)
-    if {*map(len, tags)} == {tag_width} and {*map(len, values)} == {width}:
-        return block.rows
+    widths = len(block.tag_keys), len(block.field_keys)
     rows = []
     for row in block.rows:
-        if (len(row[1]), len(row[2])) == (tag_width, width):
+        if (len(row[1]), len(row[2])) == widths:
             rows.append(row)
         else:
             refused.append(BadPoint(block.measurement, "a row of the wrong width", row_text(row)))
@@ -105,16 +103,12 @@ class _Series:
     """The beginnings of lines that were made before: agents send the same series again and again."""
 
     def __init__(self) -> None:
-        self._known: dict[object, dict[_Tags, str]] = {}
+        self._known: dict[_Columns, dict[tuple[tuple[str, str], ...], dict[_Tags, str]]] = {}
         self._bytes = 0
 
-    def of(self, block: PointBlock) -> dict[_Tags, str]:
-        """Those of the block's measurement, common tags and tag keys, by the row's tags."""
-        key = (block.measurement, block.common_tags, tuple(block.tag_keys))
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = {}
-        return known
+    def of(self, columns: _Columns, block: PointBlock) -> dict[_Tags, str]:
+        """Those of the block's columns and common tags, by the row's tags."""
+        return self._known.setdefault(columns, {}).setdefault(block.common_tags, {})
 
     def added(self, prefix: str) -> None:
         """One more is known; when they are too many, all are forgotten."""
@@ -127,9 +121,9 @@ class _Series:
 _series = _Series()
 
 
-def _prefixes(block: PointBlock, shape: Shape, rows: Sequence[Row]) -> list[str]:
+def _prefixes(columns: _Columns, block: PointBlock, shape: Shape, rows: Sequence[Row]) -> list[str]:
     """For each row its line up to the fields."""
-    known = _series.of(block)
+    known = _series.of(columns, block)
     keys = [tuple(row[1]) for row in rows]
     prefixes = [known.get(key) for key in keys]
     if None in prefixes:

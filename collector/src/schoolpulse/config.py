@@ -78,9 +78,11 @@ class Config(_Section):
             return values
         filled = dict(values)
         store = filled.setdefault("store", {"kind": "sqlite"})
+        folder = Path(str(filled.get("data_dir", ".")))
         if isinstance(store, dict) and store.get("kind", "sqlite") == "sqlite":
-            folder = Path(str(filled.get("data_dir", ".")))
             filled["store"] = {"kind": "sqlite", "path": folder / "points.db", **store}
+        elif isinstance(store, dict) and store.get("kind") == "influx":
+            filled["store"] = {"rollups_path": folder / "rollups.db", **store}
         return filled
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.errors import StoreUnavailable
 from schoolpulse.stores.base import BadPoint, Delivery, PointBlock, Series, SeriesQuery, Written
 from schoolpulse.stores.influx_http import InfluxHttp
@@ -14,6 +15,10 @@ from schoolpulse.stores.influx_read import identifier, read
 from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.influx_write import LineWriter, RefusedLine
 from schoolpulse.stores.line_protocol import delivery_line, lines_of_all
+from schoolpulse.stores.rollup import Rollups
+from schoolpulse.stores.rollup_marks import Marks
+from schoolpulse.stores.rollup_read import pieces
+from schoolpulse.stores.rollup_tiers import FIVE_MINUTES, HOURS
 from schoolpulse.stores.shape import DELIVERY
 
 logger = logging.getLogger(__name__)
@@ -28,18 +33,23 @@ class InfluxStore:
 
     name = "influx"
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxSettings, clock: Clock | None = None) -> None:
         self._settings = settings
+        self._clock = clock or SystemClock()
         self._http = InfluxHttp(settings)
         self._writer = LineWriter(settings)
         self._sender = ThreadPoolExecutor(settings.parallel_requests, "influx-write")
         self._ready = False
         self._said: set[str] = set()
+        path = settings.rollups_path
+        self.rollups = Rollups(settings, self._http, Marks(path), self._clock) if path else None
 
     def write(self, blocks: Sequence[PointBlock], deliveries: Sequence[Delivery]) -> Written:
         """Write everything, in no particular order. See `PointStore.write`."""
         if not self._ready:
             self._prepare()
+        if self.rollups is not None:
+            self.rollups.mark(blocks)
         unwritable: list[BadPoint] = []
         refused: list[RefusedLine] = []
         lines = 0
@@ -62,14 +72,22 @@ class InfluxStore:
 
     def query(self, query: SeriesQuery) -> Sequence[Series]:
         """Windows of a field by InfluxQL. See `PointStore.query`."""
-        return read(self._http, self._settings.database, query)
+        marks = self.rollups.marks if self.rollups else None
+        found = pieces(query, self._settings, marks, self._clock.now_ms())
+        return read(self._http, self._settings.database, query, found)
 
     def maintain(self, now_ms: int) -> None:
-        """Nothing yet: InfluxDB ends what is older than its retention by itself."""
+        """Compute rollups that are due, for about two seconds. InfluxDB itself ends what is old."""
+        if self.rollups is not None:
+            if not self._ready:
+                self._prepare()
+            self.rollups.run(now_ms)
 
     def close(self) -> None:
-        """Let go of connections and the thread."""
+        """Let go of connections, files and the thread."""
         self._sender.shutdown()
+        if self.rollups is not None:
+            self.rollups.close()
         self._writer.close()
         self._http.close()
 
@@ -90,18 +108,24 @@ class InfluxStore:
     def _prepare(self) -> None:
         """See what answers, and make its database where that is done with InfluxQL (1.x)."""
         version = self._http.version()
-        database = identifier(self._settings.database)
         if version.lstrip("v").startswith("1."):
-            self._tell(f"CREATE DATABASE {database}")
-            if self._settings.retention_days is not None:
-                self._tell(
-                    f'ALTER RETENTION POLICY "autogen" ON {database}'
-                    f" DURATION {self._settings.retention_days}d DEFAULT"
-                )
+            settings = self._settings
+            self._make(settings.database, settings.retention_days)
+            if self.rollups is not None:
+                self._make(FIVE_MINUTES.database(settings.database), settings.five_minute_days, shard="30d")
+                self._make(HOURS.database(settings.database), settings.hourly_days, shard="180d")
         self._say_once(
             logging.INFO, f"InfluxDB {version or 'of unknown version'} answers at {self._settings.url}"
         )
         self._ready = True
+
+    def _make(self, name: str, keep_days: int | None, shard: str | None = None) -> None:
+        """A database with its retention; rolled-up points lie thin, and so in long shards."""
+        database = identifier(name)
+        self._tell(f"CREATE DATABASE {database}")
+        if keep_days is not None:
+            long = f" SHARD DURATION {shard}" if shard else ""
+            self._tell(f'ALTER RETENTION POLICY "autogen" ON {database} DURATION {keep_days}d{long} DEFAULT')
 
     def _tell(self, statement: str) -> None:
         try:

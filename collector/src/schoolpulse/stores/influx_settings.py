@@ -30,6 +30,11 @@ class InfluxSettings(BaseModel):
     parallel_requests: Annotated[int, Field(ge=1, le=8)] = 2
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """How long InfluxDB 1.x keeps raw points; None leaves the database as it is."""
+    five_minute_days: Annotated[int, Field(ge=1, le=36_500)] = 730
+    hourly_days: Annotated[int, Field(ge=1, le=36_500)] = 3_650
+    """How long rolled-up windows are kept, in the databases `<database>_5m` and `<database>_1h`."""
+    rollups_path: Path | None = None
+    """The file that remembers which windows to compute; None makes no rollups."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> InfluxSettings:
@@ -37,4 +42,9 @@ class InfluxSettings(BaseModel):
             raise ValueError("either a token_file (InfluxDB 2 and 3) or a username (InfluxDB 1), not both")
         if (self.username is None) != (self.password_file is None):
             raise ValueError("username and password_file go together")
+        raw_days = (self.retention_days or 0) if self.rollups_path is not None else 0
+        if not raw_days <= self.five_minute_days <= self.hourly_days:
+            raise ValueError(
+                "retention_days <= five_minute_days <= hourly_days: what is coarser is kept longer"
+            )
         return self

@@ -12,7 +12,7 @@ from fakes import FakeClock
 
 from schoolpulse.contract.decode import Decoded
 from schoolpulse.errors import JournalFull
-from schoolpulse.ingest.committer import Committer
+from schoolpulse.ingest.committer import PACE_S, Committer
 from schoolpulse.ingest.confirmer import Confirmer
 from schoolpulse.ingest.inbox import Arrival, Inbox
 from schoolpulse.ingest.incoming import Committed, Incoming
@@ -55,6 +55,7 @@ class Bench:
         self.acknowledged: list[int] = []
         self.sent: list[tuple[str, wire.Confirm]] = []
         self.reachable = True
+        self.crowded_until_s = 0.0
         self.confirmer = Confirmer(self.journal, self._publish, confirms_per_s, self.clock, self.metrics)
         self.failing = FailingJournal(self.journal)
         self.committer = Committer(
@@ -65,6 +66,7 @@ class Bench:
             linger_s=0.01,
             clock=self.clock,
             metrics=self.metrics,
+            crowded=lambda: self.clock.monotonic() < self.crowded_until_s,
         )
 
     def _publish(self, topic: str, payload: bytes) -> bool:
@@ -92,6 +94,14 @@ def test_a_group_is_committed_then_acknowledged_in_order_then_confirmed_once(ben
     assert bench.acknowledged == [3, 1, 2]
     assert bench.sent == [("schoolpulse/v1/a/confirm", wire.Confirm("s", 3))]
     assert not bench.committer.step()
+
+
+@pytest.mark.parametrize(("busy_s", "waits_s"), [(0.0, 0.0), (0.5, 0.5), (60.0, PACE_S)])
+def test_sinks_at_work_are_waited_for_but_not_for_long(bench: Bench, busy_s: float, waits_s: float) -> None:
+    begin_s = bench.clock.monotonic()
+    bench.crowded_until_s = begin_s + busy_s
+    bench.committer._let_sinks_follow()
+    assert bench.clock.monotonic() - begin_s == pytest.approx(waits_s, abs=0.02)
 
 
 def test_confirms_wait_for_a_connection_and_are_joined(bench: Bench) -> None:

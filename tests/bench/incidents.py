@@ -52,7 +52,7 @@ def scenario(name: str, seed: int) -> dict[str, Any]:
     spent_s = 0.0
     for lines in traffic(plan, "evidence"):
         began = time.perf_counter()
-        replay.run(line[3] for line in lines)
+        replay.run(line[-1] for line in lines)
         spent_s += time.perf_counter() - began
     replay.finish()
     truths = [json.loads(line) for line in plan.truth_text().splitlines()]

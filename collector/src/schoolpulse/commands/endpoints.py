@@ -1,0 +1,108 @@
+"""``schoolpulse endpoints``: who is told, how that goes, and a test message."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def register(subparsers: Any) -> None:
+    """Add the sub-command."""
+    parser = subparsers.add_parser("endpoints", help="receivers of alerts: list, test, enable")
+    parser.add_argument("what", choices=("list", "test", "enable", "secret"))
+    parser.add_argument("id", nargs="?", help="the endpoint; for test and enable")
+    parser.add_argument("--config", type=Path, help="the collector's configuration")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; a test message that is not taken is exit status 1.
+
+    Raises:
+        UsageError: an endpoint or the configuration is missing.
+        ConfigError: the configuration has mistakes.
+    """
+    from schoolpulse.errors import UsageError  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.notify.signing import new_secret  # noqa: PLC0415
+
+    if args.what == "secret":
+        _say(args, {"secret": new_secret()})
+        return 0
+    if args.config is None:
+        raise UsageError("endpoints: --config is missing")
+    outbox = _outbox(args.config)
+    if args.what == "list":
+        _list(args, outbox)
+        return 0
+    endpoint = outbox.endpoint(args.id or "")
+    if endpoint is None:
+        known = ", ".join(one.settings.id for one in outbox.endpoints()) or "none"
+        raise UsageError(f"no endpoint {args.id!r}", hint=f"configured: {known}")
+    if args.what == "enable":
+        outbox.enable(endpoint.id)
+        _say(args, {"endpoint": endpoint.id, "enabled": True})
+        return 0
+    return _test(args, outbox, endpoint)
+
+
+def _outbox(config_path: Path) -> Any:
+    from schoolpulse.config import load  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.database import connect  # noqa: PLC0415
+    from schoolpulse.notify.channels.registry import channels  # noqa: PLC0415
+    from schoolpulse.notify.outbox import Outbox  # noqa: PLC0415
+
+    config = load(config_path)
+    config.make_folders()
+    return Outbox(connect(config.database_url), config.endpoints, channels(), school=lambda _: None)
+
+
+def _list(args: argparse.Namespace, outbox: Any) -> None:
+    rows = [
+        {
+            "id": one.settings.id,
+            "format": one.settings.format,
+            "url": one.settings.url or None,
+            "disabled_ms": one.disabled_ms,
+            "ok_ms": one.ok_ms,
+            "failed_ms": one.failed_ms,
+            "error": one.error,
+            "pending": one.pending,
+        }
+        for one in outbox.endpoints()
+    ]
+    if args.json:
+        sys.stdout.write(json.dumps({"endpoints": rows}) + "\n")
+        return
+    for row in rows:
+        state = "disabled (410)" if row["disabled_ms"] else row["error"] or "fine"
+        sys.stdout.write(f"{row['id']:20} {row['format']:14} {row['pending']:6} waiting  {state}\n")
+
+
+def _test(args: argparse.Namespace, outbox: Any, endpoint: Any) -> int:
+    from schoolpulse.clock import SystemClock  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.notify.testing import send_test  # noqa: PLC0415
+
+    outcome = send_test(outbox, endpoint, SystemClock().now_ms())
+    _say(
+        args,
+        {
+            "endpoint": endpoint.id,
+            "delivered": outcome.delivered,
+            "status": outcome.status,
+            "error": outcome.error,
+        },
+    )
+    return 0 if outcome.delivered else 1
+
+
+def _say(args: argparse.Namespace, values: dict[str, Any]) -> None:
+    if args.json:
+        sys.stdout.write(json.dumps(values) + "\n")
+    elif list(values) == ["secret"]:
+        sys.stdout.write(values["secret"] + "\n")
+    else:
+        sys.stdout.write(", ".join(f"{name}: {value}" for name, value in values.items()) + "\n")

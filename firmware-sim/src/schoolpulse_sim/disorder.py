@@ -12,13 +12,20 @@ from schoolpulse_sim.scenario import Disorder, FaultKind
 from schoolpulse_sim.timing import DAY, SECOND
 from schoolpulse_sim.virtual_link import Delivered
 
+_DEAF = {FaultKind.COLLECTOR_AWAY, FaultKind.BROKER_AWAY}
 CATCH_UP_MS = 3
 """From one message of the broker's queue to the next, when the collector has come back."""
 
 
-def collector_gaps(faults: Iterable[Fault]) -> list[tuple[int, int]]:
-    """When nobody listened."""
-    return sorted((f.start_ms, f.end_ms) for f in faults if f.kind is FaultKind.COLLECTOR_AWAY)
+def deaf_periods(faults: Iterable[Fault]) -> list[tuple[int, int]]:
+    """When no message reaches the collector: it is away, or the broker is; overlapping ones as one."""
+    periods: list[tuple[int, int]] = []
+    for start_ms, end_ms in sorted((f.start_ms, f.end_ms) for f in faults if f.kind in _DEAF):
+        if periods and start_ms <= periods[-1][1] + 2 * SECOND:
+            periods[-1] = (periods[-1][0], max(periods[-1][1], end_ms))
+        else:
+            periods.append((start_ms, end_ms))
+    return periods
 
 
 class Recorder:
@@ -27,7 +34,7 @@ class Recorder:
     Args:
         disorder: the scenario's ``[messages]``.
         chance: for what happens to which message.
-        gaps: when the collector is away; the broker keeps what comes then and hands it over afterwards.
+        gaps: when nobody hears; the broker keeps what comes then and hands it over afterwards.
     """
 
     __slots__ = ("_chance", "_disorder", "_gaps", "_malformed_ms", "_number", "_orderly", "_waiting")

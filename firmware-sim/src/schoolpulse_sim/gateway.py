@@ -286,9 +286,13 @@ class Gateway:
             return
         if self._unstamped:
             clock, self._unstamped = "repaired", False
-        blocks = blocks_text(self._rows)
-        body = f'{{"boot":"{self.boot}","clock":"{clock}","blocks":{blocks}}}'.encode()
-        seq = self.spooled.append(body, points_in(self._rows))
-        self._rows = {}
+        points = 0
+        if self._rows:
+            blocks, points = blocks_text(self._rows), points_in(self._rows)
+            self._rows = {}
+            body = f'{{"boot":"{self.boot}","clock":"{clock}","blocks":{blocks}}}'.encode()
+        else:
+            body = b'{"boot":"%b","clock":"%b","blocks":[]}' % (self.boot.encode(), clock.encode())
+        seq = self.spooled.append(body, points)
         if self.sender.connected:
             self.sender.send(now_ms, seq)

@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 
 from schoolpulse_agent import wire
 from schoolpulse_sim.conditions import make_timeline
-from schoolpulse_sim.disorder import Recorder, collector_gaps
+from schoolpulse_sim.disorder import Recorder, deaf_periods
 from schoolpulse_sim.district import District, School, make_district
 from schoolpulse_sim.faults import Fault, make_schedule
 from schoolpulse_sim.gateway import Gateway
@@ -30,8 +30,9 @@ Density = Literal["full", "evidence"]
 THIN_MS = 30 * MINUTE
 """With ``evidence``: how often a gateway where nothing changes reports its probes in full."""
 
-Line = tuple[int, int, int, bytes]
-"""Receipt in ms, school, number of the school's line, the line: sorts by itself."""
+Line = tuple[int, int, bytes]
+"""Receipt in ms, rank among lines of the same moment (school, then the school's order), the line."""
+_ENDS = {False: b',"retain":false}\n', True: b',"retain":true}\n'}
 
 
 class Plan:
@@ -83,11 +84,11 @@ class SchoolTraffic:
             thin_ms=THIN_MS if density == "evidence" else 0,
         )
         self._link.gateway = self.gateway
-        gaps = collector_gaps(plan.faults_at(school))
+        gaps = deaf_periods(plan.faults_at(school))
         self._recorder = Recorder(plan.scenario.messages, Chance(seed, "disorder", school.index), gaps)
         self._count = 0
         prefix = f"{wire.TOPIC_PREFIX}/{school.agent_id}/"
-        self._topics = {kind: f'"topic":"{prefix}{kind.value}","payload":' for kind in wire.Kind}
+        self._topics = {kind: f'"topic":"{prefix}{kind.value}","payload":'.encode() for kind in wire.Kind}
 
     def until(self, end_ms: int) -> list[Line]:
         """Go on to `end_ms`; the lines received before it, by time."""
@@ -104,18 +105,11 @@ class SchoolTraffic:
         self._recorder.take(link.out)
         link.out.clear()
         lines = []
-        for message in self._recorder.before(end_ms):
+        order = self._school.index + 1 << 40
+        for at_ms, kind, payload, retain in self._recorder.before(end_ms):
             self._count += 1
-            retain = b"true}\n" if message.retain else b"false}\n"
-            head = f'{{"at":{message.at_ms},{self._topics[message.kind]}'.encode()
-            lines.append(
-                (
-                    message.at_ms,
-                    self._school.index,
-                    self._count,
-                    head + message.payload + b',"retain":' + retain,
-                )
-            )
+            text = b'{"at":%d,%b%b%b' % (at_ms, self._topics[kind], payload, _ENDS[retain])
+            lines.append((at_ms, order + self._count, text))
         return lines
 
 
@@ -146,7 +140,7 @@ def own_link(plan: Plan) -> Iterator[Line]:
             moments += [(fault.start_ms, "false"), (fault.end_ms, "true")]
     for number, (at_ms, connected) in enumerate(sorted(moments)):
         text = f'{{"at":{at_ms},"topic":"","payload":{{"connected":{connected}}},"retain":false}}\n'
-        yield at_ms, -1, number, text.encode()
+        yield at_ms, number, text.encode()
 
 
 @contextmanager
@@ -165,7 +159,7 @@ def write(chunks: Iterable[Sequence[Line]], events: Path) -> tuple[int, int]:
     count = size = 0
     with opened(events) as out:
         for lines in chunks:
-            text = b"".join([line[3] for line in lines])
+            text = b"".join([line[2] for line in lines])
             out.write(text)
             count += len(lines)
             size += len(text)

@@ -56,8 +56,6 @@ Rows = dict[str, list[str]]
 
 def blocks_text(rows: Rows) -> str:
     """The JSON text of `blocks`."""
-    if not rows:
-        return "[]"
     return "[" + ",".join(f"{header}{','.join(lines)}]}}" for header, lines in rows.items()) + "]"
 
 

@@ -25,13 +25,13 @@ class Spooled:
         "_name",
         "_queue",
         "_resend_ms",
+        "_unsent",
         "batches_confirmed",
         "batches_made",
         "discarded_through",
         "latest",
         "points_made",
         "points_sent",
-        "sent_through",
         "stream",
     )
 
@@ -39,7 +39,7 @@ class Spooled:
         self.stream = stream
         self._name = stream.encode()
         self._keep = keep
-        self._bodies: dict[int, tuple[bytes, int]] = {}
+        self._bodies: dict[int, bytes] = {}
         self._first = 1
         self._queue: deque[int] = deque()
         self._resend_ms = 0
@@ -48,7 +48,7 @@ class Spooled:
         self.discarded_through: int | None = None
         self.batches_made = self.batches_confirmed = 0
         self.points_made = self.points_sent = 0
-        self.sent_through = wire.SeqSet()
+        self._unsent: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._bodies)
@@ -62,21 +62,21 @@ class Spooled:
         """Keep a batch; its number."""
         self.batches_made += 1
         self.points_made += points
-        self._bodies[self.batches_made] = (body, points)
+        self._bodies[self.batches_made] = body
+        self._unsent[self.batches_made] = points
         if len(self._bodies) > self._keep:
             while self._first not in self._bodies:
                 self._first += 1
             del self._bodies[self._first]
+            self._unsent.pop(self._first, None)
             self.discarded_through = self._first
         return self.batches_made
 
     def message(self, seq: int, now_ms: int, sent_at_ms: int) -> bytes:
         """The whole message of a kept batch, to be sent now."""
-        body, points = self._bodies[seq]
+        body = self._bodies[seq]
         self.latest = seq
-        if seq not in self.sent_through:
-            self.sent_through.add(seq)
-            self.points_sent += points
+        self.points_sent += self._unsent.pop(seq, 0)
         self._resend_ms = max(self._resend_ms, now_ms + RESEND_MS)
         if self.discarded_through is not None:
             return wire.telemetry_message(self.stream, seq, sent_at_ms, body, self.discarded_through)

@@ -21,6 +21,7 @@ from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.config import Config
 from schoolpulse.database import connect
 from schoolpulse.errors import BrokerUnavailable
+from schoolpulse.export.exporter import Exporter
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.sink import IncidentSink
@@ -35,6 +36,7 @@ from schoolpulse.notify.delivery import Delivery
 from schoolpulse.notify.outbox import Outbox
 from schoolpulse.registry.repository import Registry
 from schoolpulse.server import WebServer
+from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.registry import create_store
 from schoolpulse.stores.sink import StoreSink
 
@@ -57,6 +59,7 @@ class Collector:
 
     def __init__(self, config: Config, clock: Clock | None = None, policy: Policy | None = None) -> None:
         self.clock = clock or SystemClock()
+        self._config = config
         self.metrics = Metrics()
         config.make_folders()
         self._server = WebServer(config.http.host, config.http.port)
@@ -136,8 +139,10 @@ class Collector:
         return all(runner.caught_up for runner in self._runners)
 
     def _make_runners(self, policy: Policy) -> list[SinkRunner]:
+        exporter = self._exporter()
         store = StoreSink(
             store=self.store,
+            export=exporter.export if exporter else None,
             identify=self._identify,
             load_cursor=lambda: self.journal.cursor("store"),
             save_cursor=lambda position: self.journal.set_cursor("store", position),
@@ -153,7 +158,7 @@ class Collector:
             sql_engine=self._database,
             outbox=self.outbox,
             metrics=self.metrics,
-            listeners=[self.live],
+            listeners=[self.live, *([exporter] if exporter else [])],
             started_ms=self.clock.now_ms(),
         )
         self.live.restore(incidents.statuses(), self.incidents.open())
@@ -164,6 +169,21 @@ class Collector:
             ),
             SinkRunner(self.journal, self.live, self.clock, self.metrics),
         ]
+
+    def _exporter(self) -> Exporter | None:
+        """What dashboards need beside the samples, where the store is one that Grafana reads."""
+        if not isinstance(self._config.store, InfluxSettings):
+            return None
+        from schoolpulse.stores.influx import InfluxStore  # noqa: PLC0415 -- see stores.registry
+
+        assert isinstance(self.store, InfluxStore)  # noqa: S101 -- made from these settings
+        return Exporter(
+            store=self.store,
+            settings=self._config.store,
+            live=self.live,
+            incidents=self.incidents,
+            metrics=self.metrics,
+        )
 
     def _identify(self, agent_id: str, _at_ms: int) -> str | None:
         school = self.registry.school_of(agent_id)

@@ -22,7 +22,12 @@ from schoolpulse_agent.wire import Kind
 
 RESERVED_COLUMNS = frozenset({"time", "school", "agent", "stream"})
 """Columns that the collector adds itself, from the registry; a payload cannot claim them."""
-RESERVED_MEASUREMENTS = frozenset({"agent", "delivery"})
+RESERVED_MEASUREMENTS = frozenset(
+    {
+        *("agent", "delivery"),
+        *("agents", "collector", "incident", "line_speed", "school", "school_now", "status", "tier"),
+    }
+)
 """Measurements that the collector writes itself."""
 
 _MAX_FUTURE_MS = wire.MAX_FUTURE_MS

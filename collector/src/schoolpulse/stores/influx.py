@@ -70,6 +70,19 @@ class InfluxStore:
         bad_points = sum(1 for point in bad if point.measurement != DELIVERY)
         return Written(lines - len(deliveries) - bad_points, [*unwritable, *bad])
 
+    def write_lasting(self, blocks: Sequence[PointBlock]) -> None:
+        """Write records to where they are kept longest: the hours' database, or the only one.
+
+        Raises:
+            StoreUnavailable: not everything is known to be written; write the same again later.
+        """
+        if self.rollups is None:
+            self.write(blocks, [])
+        else:
+            if not self._ready:
+                self._prepare()
+            self.rollups.write_lasting(blocks)
+
     def query(self, query: SeriesQuery) -> Sequence[Series]:
         """Windows of a field by InfluxQL. See `PointStore.query`."""
         marks = self.rollups.marks if self.rollups else None

@@ -38,7 +38,7 @@ HOURS = Tier("_1h", HOUR_MS, 48)
 TIERS = (FIVE_MINUTES, HOURS)
 """From fine to coarse."""
 
-NOT_ROLLED_UP = frozenset({"delivery", "incident", "school", "tier", "store_probe"})
+NOT_ROLLED_UP = frozenset({"delivery", "incident", "school", "school_now", "tier", "store_probe"})
 """Receipts and records are facts of their own: a mean of them says nothing."""
 
 SUM, LOW, HIGH, COUNT, P95 = "_sum", "_min", "_max", "_count", "_p95"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from schoolpulse.clock import Clock, SystemClock
@@ -12,6 +13,8 @@ from schoolpulse.messages import Received
 from schoolpulse.metrics import Metrics
 from schoolpulse.stores.base import BadPoint, Delivery, PointBlock, PointStore
 from schoolpulse_agent.wire import MAX_FUTURE_MS, MIN_TIME_MS
+
+_log = logging.getLogger(__name__)
 
 UNASSIGNED = "unassigned"
 """The `school` of points whose agent the registry does not know (yet)."""
@@ -33,11 +36,12 @@ class StoreSink:
         put_aside: into quarantine with reason, detail and payload; may raise `JournalFull`.
         metrics: where written and refused points are counted.
         clock: spaces the store's housekeeping.
+        export: writes what the collector knows beside the samples; called before each housekeeping.
     """
 
     name = "store"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only: the seams of the sink
         self,
         *,
         store: PointStore,
@@ -47,6 +51,7 @@ class StoreSink:
         put_aside: Callable[[str, str, bytes], None],
         metrics: Metrics,
         clock: Clock | None = None,
+        export: Callable[[int], None] | None = None,
     ) -> None:
         self._store = store
         self._identify = identify
@@ -56,6 +61,8 @@ class StoreSink:
         self._metrics = metrics
         self._clock = clock or SystemClock()
         self._maintain_at_s = self._clock.monotonic()
+        self._export = export
+        self._export_fails = False
 
     def position(self) -> int:
         """The last journal position that is durable in the store."""
@@ -91,7 +98,23 @@ class StoreSink:
         if now_s < self._maintain_at_s:
             return
         self._maintain_at_s = now_s + MAINTAIN_EVERY_S
+        if self._export is not None:
+            self._try_export(self._export, self._clock.now_ms())
         self._store.maintain(now_ms)
+
+    def _try_export(self, export: Callable[[int], None], now_ms: int) -> None:
+        """Records can wait and samples cannot: a failure here stops nothing."""
+        try:
+            export(now_ms)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a record, samples go on
+            if not self._export_fails:
+                known = isinstance(error, SinkUnavailable)
+                _log.warning("records for dashboards wait: %s", error, exc_info=None if known else error)
+            self._export_fails = True
+        else:
+            if self._export_fails:
+                _log.info("records for dashboards are written again")
+            self._export_fails = False
 
     def _add_telemetry(
         self, message: Received, batch: Telemetry, blocks: list[PointBlock], deliveries: list[Delivery]

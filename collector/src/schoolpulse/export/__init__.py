@@ -1,0 +1,1 @@
+"""What the collector knows beside the samples (states, names, incidents), for Grafana in InfluxDB."""

@@ -23,6 +23,7 @@ class Listener:
     def __init__(self, port: int) -> None:
         self.messages: list[tuple[str, wire.Kind, dict[str, Any]]] = []
         self.batches: Counter[tuple[str, int]] = Counter()
+        self.broken = 0
         self.heard = threading.Condition()
         self._confirmed: dict[str, wire.SeqSet] = {}
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "listener", protocol=mqtt.MQTTv5)
@@ -51,6 +52,10 @@ class Listener:
             return
         body = json.loads(message.payload)
         with self.heard:
+            if not isinstance(body, dict) or not {"stream", "online", "boot"} & set(body) or _bad(body):
+                self.broken += 1
+                self.heard.notify_all()
+                return
             self.messages.append((agent_id, kind, body))
             if kind is wire.Kind.TELEMETRY:
                 stream, seq = body["stream"], body["seq"]
@@ -60,6 +65,10 @@ class Listener:
                 payload = wire.confirm_message(stream, done)
                 client.publish(wire.topic(agent_id, wire.Kind.CONFIRM), payload, qos=1)
             self.heard.notify_all()
+
+
+def _bad(body: dict[str, Any]) -> bool:
+    return body.get("seq") == 0 or body.get("clock") == "later" or body.get("online") == "yes"
 
 
 @pytest.fixture

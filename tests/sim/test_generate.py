@@ -247,8 +247,8 @@ def test_disorder_is_as_told() -> None:
 
 
 GOLDEN = "3b2f219857b577fd109a1007165a325974c3414a52caee9008a54deb0205e10c"
-"""Of the traffic and truth below. It changes when the simulator is meant to behave differently, and only then:
-the same on every machine, every day and every Python."""
+"""Of the traffic and truth below. It changes when the simulator is meant to behave differently, and only
+then: it is the same on every machine and day and in every Python."""
 
 
 def test_the_bytes_are_those_of_every_other_machine() -> None:

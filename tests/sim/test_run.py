@@ -112,3 +112,21 @@ def test_the_command_ends_in_order(broker: Mosquitto, listener: Any, tmp_path: P
     assert figures["batches_confirmed"] == figures["batches_made"]
     assert len(registry.read_bytes().splitlines()) == 6
     assert truth.exists()
+
+
+def test_poison_comes_beside_the_good(broker: Mosquitto, listener: Any) -> None:
+    poisoned = Scenario.model_validate(
+        {
+            "scenario": {"title": "poison"},
+            "district": {"schools": 2, "devices": [0, 0]},
+            "messages": {"malformed_per_school_day": 1000},
+            "agent": {"probe": "1s", "batch": "1s"},
+        }
+    )
+    # A thousand a day is one in 86 s; the seed's first one comes early enough.
+    simulation = Simulation(poisoned, broker.url, seed=5)
+    simulation.start()
+    listener.wait_for(lambda: listener.broken, 240)
+    simulation.stop()
+    assert simulation.error is None
+    assert len(listener.batches) > 2

@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 from schoolpulse.errors import ConfigError, UsageError
-from schoolpulse_sim.scenario import library, load_scenario
+from schoolpulse_sim.scenario import (
+    About,
+    AgentSettings,
+    Disorder,
+    DistrictSettings,
+    Event,
+    FaultKind,
+    Monitoring,
+    Rate,
+    Where,
+    library,
+    load_scenario,
+)
 from schoolpulse_sim.timing import moment, span_ms
 
 BAD = [
@@ -76,3 +88,19 @@ def test_spans_and_moments() -> None:
     assert span_ms("1d 2h3m4.5s") == 93_784_500
     assert moment("20s") == (False, 20_000)
     assert moment("day 2 09:15") == (True, 86_400_000 + 33_300_000)
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "contributor"
+
+
+@pytest.mark.parametrize("name", library())
+def test_every_scenario_has_its_page(name: str) -> None:
+    assert len((DOCS / "scenarios" / f"{name}.md").read_text("utf-8").split()) > 30
+    assert f"[{name}]({name}.md)" in (DOCS / "scenarios" / "README.md").read_text("utf-8")
+
+
+def test_every_setting_is_in_the_docs() -> None:
+    page = (DOCS / "simulator.md").read_text("utf-8")
+    tables = (About, DistrictSettings, AgentSettings, Monitoring, Disorder, Event, Rate, Where)
+    settings = {name for table in tables for name in table.model_fields} | set(FaultKind)
+    assert {name for name in settings if f"`{name}`" not in page} == set()

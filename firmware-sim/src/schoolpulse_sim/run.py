@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schoolpulse_agent import wire
 from schoolpulse_sim.conditions import Change, make_timeline
+from schoolpulse_sim.disorder import malformed
 from schoolpulse_sim.district import District, make_district
 from schoolpulse_sim.faults import Fault, make_schedule
 from schoolpulse_sim.gateway import Gateway
 from schoolpulse_sim.mqtt_link import MqttLink
 from schoolpulse_sim.net import Broker, Net
+from schoolpulse_sim.rng import Chance
 from schoolpulse_sim.scenario import Scenario, load_scenario
 from schoolpulse_sim.sender import NEVER
 from schoolpulse_sim.timing import DAY, SECOND
 from schoolpulse_sim.truth import to_text, truths
+from schoolpulse_sim.virtual_link import Delivered
 
 HORIZON_MS = 30 * DAY
 """How far ahead a real-time run knows its faults."""
@@ -29,6 +33,8 @@ PER_GATEWAY_SPREAD_MS = 5
 """Gateways connect at about 200 a second: a district's reconnect, not a stampede."""
 LOOP_MS = 250
 MAX_EVENTS = 1_000
+GOOD = wire.telemetry_message("stream", 1, 1_700_000_000_000, wire.telemetry_body("boot", "synced", []))
+"""What broken messages are made of."""
 STOP_GRACE_S = 15.0
 
 log = logging.getLogger(__name__)
@@ -204,6 +210,19 @@ class Simulation:
             gateway = Gateway(school, timeline, settings, self.seed, link, spread_ms=spread_ms)
             link.gateway = gateway
             self.gateways.append(gateway)
+            if self.scenario.messages.malformed_per_school_day:
+                self._poison(net, link, Chance(self.seed, "poison", school.index))
+
+    def _poison(self, net: Net, link: MqttLink, chance: Chance) -> None:
+        """Let a gateway send what breaks the contract, now and then, beside its good messages."""
+        wait_ms = chance.exponential(DAY / self.scenario.messages.malformed_per_school_day)
+
+        def send(now_ms: int) -> None:
+            kind, payload = malformed(Delivered(now_ms, wire.Kind.TELEMETRY, GOOD), chance)
+            link.publish(now_ms, kind, payload)
+            self._poison(net, link, chance)
+
+        net.at(self.now_ms() + max(1, round(wait_ms)), send)
 
     def _announce(self, net: Net, fault: Fault) -> None:
         schools = tuple(self.district.schools[index].id for index in fault.schools)

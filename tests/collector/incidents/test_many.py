@@ -107,7 +107,7 @@ def test_the_collectors_own_link_down_blames_no_school_and_rearms_with_grace() -
         [school("s1"), school("s2", "FPT")],
         until=1500,
     )
-    assert [(at, who) for at, who in story.pages] == [(325, "self"), (1155, "s2")]
+    assert [(at, who) for at, who in story.pages] == [(325, "self"), (1185, "s2")]
     assert [one.kind for one in story.incidents] == [IncidentKind.BLIND, IncidentKind.OUTAGE]
 
 

@@ -41,7 +41,7 @@ def test_a_cut_without_backup_opens_after_the_will_and_its_grace() -> None:
 
 def test_without_a_will_the_heartbeat_deadline_and_five_seconds() -> None:
     story = play("0-300 speaks")
-    assert story.pages == [(395, "s1")]
+    assert story.pages == [(425, "s1")]
 
 
 def test_the_line_comes_back_and_the_backlog_tells_the_cause_and_the_true_start() -> None:

@@ -19,8 +19,9 @@ DAY = 24 * HOUR
 class Policy:
     """The engine's settings. Immutable: another policy is another engine."""
 
-    silence_after_ms: int = 90 * SECOND
-    """The heartbeat deadline: silence so long is suspect. Two lost batches and a half."""
+    silence_after_ms: int = 2 * MINUTE
+    """The heartbeat deadline: silence so long is suspect. A dead connection shows sooner, by
+    its will; silence without one may be three batches that are late."""
     silence_confirm_ms: int = 5 * SECOND
     will_grace_ms: int = 10 * SECOND
     """After a will, for the agent to come back by itself before it counts as silence."""

@@ -101,6 +101,7 @@ def _is_old(school: SchoolState, boot: str, session: int) -> bool:
 
 def _alive(desk: Desk, school: SchoolState, boot: str, *, new_session: bool) -> None:
     before_ms, planned = school.heard_ms, bool(school.stopped_ms)
+    broken = new_session or bool(school.will_ms)
     school.heard_ms = desk.now_ms
     school.weak_ms = school.will_ms = school.stopped_ms = 0
     if boot and boot != school.boot:
@@ -109,9 +110,9 @@ def _alive(desk: Desk, school: SchoolState, boot: str, *, new_session: bool) -> 
     interrupted = new_session or SILENCE in school.tracks
     if interrupted:
         school.back_ms = desk.now_ms
-    dropped = recovered(desk, school, SILENCE, desk.now_ms)
+    recovered(desk, school, SILENCE, desk.now_ms)
     explain.returned(desk, school)
-    if not (dropped or new_session) or planned or not before_ms or not desk.armed(before_ms):
+    if not broken or planned or not before_ms or not desk.armed(before_ms):
         return
     if SILENCE in school.tracks:
         return

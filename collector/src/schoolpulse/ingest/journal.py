@@ -26,7 +26,7 @@ from schoolpulse_agent import wire
 
 _log = logging.getLogger(__name__)
 
-TAIL_MESSAGES = 20_000
+TAIL_MESSAGES = 6_000
 TAIL_BYTES = 4 * 1024 * 1024
 """Of payload, which decoded are six times as many in memory."""
 TRIM_MESSAGES = 5_000

@@ -21,7 +21,7 @@ from schoolpulse.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 2_000
+BATCH_MESSAGES = 1_000
 TICK_S = 0.5
 """How long a sink that has caught up waits for more before it is told the time."""
 FIRST_RETRY_S = 0.5

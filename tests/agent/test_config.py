@@ -99,6 +99,7 @@ def test_all_but_the_id_and_the_broker_has_a_default() -> None:
         "interface": 60,
         "wan": 5,
         "reachability": 10,
+        "snmp": 60,
     }
     assert settings.probes["reachability"].own.targets == DEFAULT_TARGETS
 

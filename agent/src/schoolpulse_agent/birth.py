@@ -10,6 +10,7 @@ from typing import Any
 from schoolpulse_agent import __version__, wire
 from schoolpulse_agent.clock import Clock
 from schoolpulse_agent.probes.base import file_text
+from schoolpulse_agent.probes.registry import enabled_probes
 from schoolpulse_agent.settings import Settings
 
 CAPABILITIES = ("spool", "confirm", "clock-repair")
@@ -47,7 +48,7 @@ def birth_message(settings: Settings, boot: str, clock: Clock, session: int, roo
         "hardware": _plain(hardware(root)),
         "os": _plain(parse_os_release(file_text(root / "etc/os-release")) or platform.system()),
         "capabilities": list(CAPABILITIES),
-        "probes": [name for name, probe in settings.probes.items() if probe.enabled],
+        "probes": enabled_probes(settings),
         "uplinks": [
             {"name": u.name, "role": u.role, "technology": u.technology or "unknown"}
             for u in settings.uplinks

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schoolpulse_agent.credentials import private_file_trouble
+from schoolpulse_agent.device_table import read_devices
 from schoolpulse_agent.errors import ConfigError
 from schoolpulse_agent.probes.registry import PROBES
 from schoolpulse_agent.settings import (
@@ -57,6 +58,7 @@ def parse(data: bytes, *, name: str = "configuration") -> Settings:
             spool=_spool(top.table("spool")),
             uplinks=_uplinks(top),
             probes=_probes(top.table("probes")),
+            devices=read_devices(top),
         )
         _check_names(top, settings)
         top.done()

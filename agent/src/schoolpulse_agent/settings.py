@@ -65,6 +65,34 @@ class Uplink(NamedTuple):
     technology: str = ""
 
 
+class SnmpAccess(NamedTuple):
+    """Table ``snmp`` of a device. v3 is always authenticated, and encrypted where a key for it is given."""
+
+    version: str = "2c"
+    community: str = "public"
+    user: str = ""
+    auth: str = "sha"
+    auth_password_file: Path | None = None
+    priv: str = "aes"
+    priv_password_file: Path | None = None
+    ports: tuple[str, ...] = ()
+    """Names of interfaces that are reported each by itself."""
+
+
+class Device(NamedTuple):
+    """Section ``[[device]]``: one device behind the gateway. `parent` is the one that it hangs on."""
+
+    name: str
+    kind: str
+    method: str
+    address: str
+    port: int = 0
+    title: str = ""
+    parent: str = ""
+    password_file: Path | None = None
+    snmp: SnmpAccess = SnmpAccess()
+
+
 class ProbeSettings(NamedTuple):
     """Section ``[probes.<name>]``: what every probe has, and what only this one knows."""
 
@@ -82,6 +110,7 @@ class Settings(NamedTuple):
     spool: SpoolSettings
     uplinks: tuple[Uplink, ...]
     probes: dict[str, ProbeSettings]
+    devices: tuple[Device, ...] = ()
 
 
 def broker_at(url: str, **others: Any) -> BrokerSettings:

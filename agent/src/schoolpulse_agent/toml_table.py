@@ -117,6 +117,29 @@ class Table:
             return ()
         return tuple(value)
 
+    def wholes(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers."""
+        value = self._get(key, list, "a list", "like [1, 2]")
+        if value is None:
+            return ()
+        if not all(isinstance(item, int) and not isinstance(item, bool) for item in value) or len(value) > 64:
+            self.wrong(key, "must hold at most 64 whole numbers", "like [1, 2]")
+            return ()
+        return tuple(value)
+
+    def words(self, key: str) -> dict[str, str]:
+        """A table of texts."""
+        value = self._get(key, dict, "a table", 'like { 1 = "good", 2 = "bad" }')
+        if value is None:
+            return {}
+        if (
+            not all(isinstance(item, str) and 0 < len(item) <= 64 for item in value.values())
+            or len(value) > 64
+        ):
+            self.wrong(key, "must hold at most 64 words", 'like { 1 = "good", 2 = "bad" }')
+            return {}
+        return dict(value)
+
     def table(self, key: str) -> Table:
         """The table under `key`; an empty one where there is none."""
         value = self._get(key, dict, "a table", f"write it as [{'.'.join(map(str, (*self.place, key)))}]")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Protocol
 
 from schoolpulse_agent.clock import Clock
-from schoolpulse_agent.settings import Uplink
+from schoolpulse_agent.settings import Device, Uplink
 from schoolpulse_agent.toml_table import Table
 from schoolpulse_agent.wire import FieldValue
 
@@ -43,12 +43,13 @@ class Probe(Protocol):
 
 
 class Surroundings(NamedTuple):
-    """What probes look at: the machine under `root` (so that tests can give another), and its lines."""
+    """What probes look at: the machine under `root` (so that tests can give another), lines, devices."""
 
     uplinks: tuple[Uplink, ...]
     clock: Clock
     state_dir: Path
     root: Path = Path("/")
+    devices: tuple[Device, ...] = ()
 
 
 class ProbeKind(NamedTuple):
@@ -59,12 +60,14 @@ class ProbeKind(NamedTuple):
         read: reads its own keys from its section and notes what is wrong with them.
         create: makes a probe from what `read` returned.
         from_two: its readings are differences, so that the first round has none.
+        methods: it looks at devices that are asked in one of these ways; without any there is no probe.
     """
 
     interval_s: float
     read: Callable[[Table], Any]
     create: Callable[[Any, Surroundings], Probe]
     from_two: bool = False
+    methods: tuple[str, ...] = ()
 
 
 def read_nothing(_table: Table) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from schoolpulse_agent.clock import Clock
 from schoolpulse_agent.probes import interface, reachability, system, wan
 from schoolpulse_agent.probes.base import Probe, ProbeKind, Surroundings
+from schoolpulse_agent.probes.snmp import probe as snmp
 from schoolpulse_agent.settings import Settings
 
 PROBES: dict[str, ProbeKind] = {
@@ -14,14 +15,24 @@ PROBES: dict[str, ProbeKind] = {
     "interface": interface.KIND,
     "wan": wan.KIND,
     "reachability": reachability.KIND,
+    "snmp": snmp.KIND,
 }
+
+
+def enabled_probes(settings: Settings) -> list[str]:
+    """The names of the probes that are enabled and have something to look at."""
+    methods = {device.method for device in settings.devices}
+    return [
+        name
+        for name, probe in settings.probes.items()
+        if probe.enabled and (not PROBES[name].methods or methods & set(PROBES[name].methods))
+    ]
 
 
 def make_probes(settings: Settings, clock: Clock, root: Path = Path("/")) -> dict[str, Probe]:
     """The enabled probes by name."""
-    surroundings = Surroundings(settings.uplinks, clock, settings.agent.state_dir, root)
+    surroundings = Surroundings(settings.uplinks, clock, settings.agent.state_dir, root, settings.devices)
     return {
-        name: PROBES[name].create(probe.own, surroundings)
-        for name, probe in settings.probes.items()
-        if probe.enabled
+        name: PROBES[name].create(settings.probes[name].own, surroundings)
+        for name in enabled_probes(settings)
     }

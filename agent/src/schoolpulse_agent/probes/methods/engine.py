@@ -80,8 +80,15 @@ def open_socket(family: int, kind: int, protocol: int = 0, interface: str = "") 
 
 
 def ask_all(questions: dict[Hashable, Steps[Answer]]) -> dict[Hashable, Answer]:
-    """Run all `questions` side by side until each has its answer. Each must bound its own waits."""
-    answers: dict[Hashable, Answer] = {}
+    """Ask all `questions` side by side until each has its answer. Each must bound its own waits."""
+    return run_all(questions, lambda error: Answer(None, _reason(error)))
+
+
+def run_all(
+    questions: dict[Hashable, Steps[Result]], failed: Callable[[Exception], Result]
+) -> dict[Hashable, Result]:
+    """Run all `questions` side by side; what one raises, `failed` turns into its result."""
+    answers: dict[Hashable, Result] = {}
     waiting: dict[Hashable, Wait] = {}
     with selectors.DefaultSelector() as selector:
         turns: list[tuple[Hashable, bool | None]] = [(key, None) for key in questions]
@@ -90,9 +97,12 @@ def ask_all(questions: dict[Hashable, Steps[Answer]]) -> dict[Hashable, Answer]:
                 old = waiting.pop(key, None)
                 if old is not None:
                     selector.unregister(old.sock)
-                wait = _resume(questions[key], came)
-                if isinstance(wait, Answer):
-                    answers[key] = wait
+                try:
+                    wait = next(questions[key]) if came is None else questions[key].send(came)
+                except StopIteration as stop:
+                    answers[key] = stop.value
+                except Exception as error:  # noqa: BLE001 - no route, refused, nonsense: an answer too
+                    answers[key] = failed(error)
                 else:
                     waiting[key] = wait
                     selector.register(wait.sock, wait.events, key)
@@ -100,14 +110,11 @@ def ask_all(questions: dict[Hashable, Steps[Answer]]) -> dict[Hashable, Answer]:
     return answers
 
 
-def _resume(steps: Steps[Answer], came: bool | None) -> Wait | Answer:
-    try:
-        return next(steps) if came is None else steps.send(came)
-    except StopIteration as stop:
-        answer: Answer = stop.value
-        return answer
-    except OSError as error:  # no route, refused, interface gone: an answer too
-        return Answer(None, error.strerror or type(error).__name__)
+def _reason(error: Exception) -> str:
+    """What went wrong; only trouble with the network is an answer."""
+    if not isinstance(error, OSError):
+        raise error
+    return error.strerror or type(error).__name__
 
 
 def _next_turns(

@@ -1,0 +1,1 @@
+"""SNMP: polling of switches, access points, UPSs, printers and hosts (extra ``snmp``: pysnmp)."""

@@ -30,14 +30,17 @@ def run(args: argparse.Namespace) -> int:
     """
     from schoolpulse.errors import UsageError  # noqa: PLC0415  # heavy: see the package
     from schoolpulse.incidents.engine import Engine  # noqa: PLC0415
-    from schoolpulse.incidents.policy import Policy  # noqa: PLC0415
     from schoolpulse.incidents.recording import Replay  # noqa: PLC0415
     from schoolpulse.incidents.roster import Roster  # noqa: PLC0415
+    from schoolpulse.notify.policy import load_policy  # noqa: PLC0415
     from schoolpulse.registry.csv_file import read_schools  # noqa: PLC0415
 
     try:
         schools = read_schools(args.registry.read_bytes())
-        replay = Replay(Engine(Policy(), Roster(schools)))
+        policy = load_policy(args.policy)
+        mutes = policy.mutes()
+        mutes.roster = Roster(schools)
+        replay = Replay(Engine(policy.thresholds(), mutes.roster, mutes=mutes))
         began = time.perf_counter()
         with opened(args.events) as lines:
             replay.run(lines)

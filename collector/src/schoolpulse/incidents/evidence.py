@@ -238,23 +238,33 @@ _CHECKS: Mapping[Cell, str] = {"dns": "dns", "http": "http", "https": "http"}
 
 
 def _probes(block: Block, out: list[ProbeSeen]) -> None:
-    (scope, method, target, uplink, up, captive, loss, rtt), rows = _rows(block, _PROBE)
-    for at_ms, cells in rows:
+    # The hot loop of the room: a batch is mostly this. Calls are what costs, so there are few.
+    wide, deep = len(block.tags), len(block.fields)
+    scope, method, target, uplink, up, captive, loss, rtt = _columns(
+        tuple(block.tags), tuple(block.fields), _PROBE
+    )
+    # Names are tags, and so are text; a field of that name is somebody else's.
+    scope, target, uplink = (column if column < wide else -1 for column in (scope, target, uplink))
+    check_of, append = _CHECKS.get, out.append
+    for at_ms, tags, fields in block.rows:
+        cells = [*tags, *fields, None]
         answered = cells[up]
-        if answered is not None:
-            out.append(
-                ProbeSeen(
-                    at_ms,
-                    str(cells[scope] or ""),
-                    _CHECKS.get(cells[method], "address"),
-                    str(cells[target] or ""),
-                    str(cells[uplink] or ""),
-                    bool(answered),
-                    bool(cells[captive]),
-                    _number(cells[loss]),
-                    _number(cells[rtt]),
-                )
+        if answered is None or len(tags) != wide or len(fields) != deep:
+            continue
+        loss_ratio, rtt_ms = cells[loss], cells[rtt]
+        append(
+            ProbeSeen(
+                at_ms,
+                cells[scope] or "",  # type: ignore[arg-type]  # a text tag of the contract
+                check_of(cells[method], "address"),
+                cells[target] or "",  # type: ignore[arg-type]  # the same
+                cells[uplink] or "",  # type: ignore[arg-type]  # the same
+                answered != 0,
+                captive >= 0 and bool(cells[captive]),
+                loss_ratio if loss_ratio.__class__ is float else _number(loss_ratio),
+                rtt_ms if rtt_ms.__class__ is float else _number(rtt_ms),
             )
+        )
 
 
 def _uplinks(block: Block, out: list[UplinkSeen]) -> None:

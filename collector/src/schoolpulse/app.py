@@ -20,7 +20,7 @@ from schoolpulse.broker.registry import embedded_broker
 from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.config import Config
 from schoolpulse.database import connect
-from schoolpulse.errors import BrokerUnavailable
+from schoolpulse.errors import BrokerUnavailable, ConfigError, Problem
 from schoolpulse.export.exporter import Exporter
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
@@ -34,6 +34,8 @@ from schoolpulse.metrics import Metrics
 from schoolpulse.notify.channels.registry import channels
 from schoolpulse.notify.delivery import Delivery
 from schoolpulse.notify.outbox import Outbox
+from schoolpulse.notify.policy import PolicyFile, load_policy
+from schoolpulse.notify.rounds import Rounds
 from schoolpulse.registry.repository import Registry
 from schoolpulse.server import WebServer
 from schoolpulse.stores.influx_settings import InfluxSettings
@@ -61,6 +63,7 @@ class Collector:
         self.clock = clock or SystemClock()
         self._config = config
         self.metrics = Metrics()
+        rules = _rules(config)
         config.make_folders()
         self._server = WebServer(config.http.host, config.http.port)
         self.url = f"http://{config.http.host}:{self._server.port}/"
@@ -79,10 +82,24 @@ class Collector:
             config.endpoints,
             channels(),
             school=self.registry.school,
+            routes=rules.route,
             public_url=config.http.public_url,
         )
         self._delivery = Delivery(self.outbox, self.clock, self.metrics)
+        self._rounds = Rounds(self._database, self.outbox, rules.summary, self.clock)
         self.live = LiveView(self.registry, self.clock, position=self.journal.last_position)
+        self._exporter = self._make_exporter()
+        self._incident_sink = IncidentSink(
+            policy=policy or rules.thresholds(),
+            registry=self.registry,
+            sql_engine=self._database,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            listeners=[self.live, *([self._exporter] if self._exporter else [])],
+            mutes=rules.mutes(),
+            started_ms=self.clock.now_ms(),
+        )
+        self.live.restore(self._incident_sink.statuses(), self.incidents.open())
         self._subscriber = Subscriber(
             config.broker_settings,
             self.journal,
@@ -92,7 +109,7 @@ class Collector:
             crowded=lambda: any(runner.hurries for runner in self._runners),
         )
         self._broker = _embedded(config)
-        self._runners = self._make_runners(policy or Policy())
+        self._runners = self._make_runners()
         self._trimmer = Trimmer(self.journal, self._runners, self.clock)
         self._stopping = threading.Event()
         self._refresher = threading.Thread(target=self._refresh, name="registry", daemon=True)
@@ -106,6 +123,7 @@ class Collector:
         if self._broker is not None:
             _start(self._broker, self.clock)
         self._delivery.start()
+        self._rounds.start()
         for runner in self._runners:
             runner.start()
         self._trimmer.start()
@@ -124,6 +142,7 @@ class Collector:
             parts.callback(self.store.close)
             parts.callback(self.journal.close)
             parts.callback(self._delivery.stop)
+            parts.callback(self._rounds.stop)
             parts.callback(self._trimmer.stop)
             for runner in self._runners:
                 parts.callback(runner.stop)
@@ -138,11 +157,10 @@ class Collector:
         """Whether every sink has everything that the journal has."""
         return all(runner.caught_up for runner in self._runners)
 
-    def _make_runners(self, policy: Policy) -> list[SinkRunner]:
-        exporter = self._exporter()
+    def _make_runners(self) -> list[SinkRunner]:
         store = StoreSink(
             store=self.store,
-            export=exporter.export if exporter else None,
+            export=self._exporter.export if self._exporter else None,
             identify=self._identify,
             load_cursor=lambda: self.journal.cursor("store"),
             save_cursor=lambda position: self.journal.set_cursor("store", position),
@@ -152,25 +170,19 @@ class Collector:
             metrics=self.metrics,
             clock=self.clock,
         )
-        incidents = IncidentSink(
-            policy=policy,
-            registry=self.registry,
-            sql_engine=self._database,
-            outbox=self.outbox,
-            metrics=self.metrics,
-            listeners=[self.live, *([exporter] if exporter else [])],
-            started_ms=self.clock.now_ms(),
-        )
-        self.live.restore(incidents.statuses(), self.incidents.open())
         return [
             SinkRunner(self.journal, store, self.clock, self.metrics, linger_s=STORE_LINGER_S),
             SinkRunner(
-                self.journal, incidents, self.clock, self.metrics, watermark=self._subscriber.watermark
+                self.journal,
+                self._incident_sink,
+                self.clock,
+                self.metrics,
+                watermark=self._subscriber.watermark,
             ),
             SinkRunner(self.journal, self.live, self.clock, self.metrics),
         ]
 
-    def _exporter(self) -> Exporter | None:
+    def _make_exporter(self) -> Exporter | None:
         """What dashboards need beside the samples, where the store is one that Grafana reads."""
         if not isinstance(self._config.store, InfluxSettings):
             return None
@@ -194,8 +206,9 @@ class Collector:
             try:
                 if self.registry.refresh():
                     _log.info("the registry has changed: %d schools", len(self.registry.schools()))
-            except Exception:  # noqa: BLE001 - the registry as it was is better than none
-                _log.exception("the registry cannot be read")
+                self._incident_sink.take_up_windows()
+            except Exception:  # noqa: BLE001 - what was known is better than nothing
+                _log.exception("registry and maintenance cannot be read anew")
 
     def _ready(self) -> Mapping[str, str]:
         parts = {"broker": self._subscriber.trouble or "ok"}
@@ -213,6 +226,21 @@ class Collector:
             version=__version__,
             ready=self._ready,
         )
+
+
+def _rules(config: Config) -> PolicyFile:
+    """The policy file, whose routes lead to endpoints that there are."""
+    rules = load_policy(config.policy_file)
+    known = {endpoint.id for endpoint in config.endpoints}
+    named = {name for route in rules.route for name in route.endpoints}
+    named |= set(rules.summary.endpoints) if rules.summary else set()
+    if unknown := sorted(named - known):
+        problems = [
+            Problem("endpoints", f"{name} is not configured", f"known: {', '.join(known)}")
+            for name in unknown
+        ]
+        raise ConfigError(f"{config.policy_file}: names endpoints that are not there", problems)
+    return rules
 
 
 def _embedded(config: Config) -> EmbeddedBroker | None:

@@ -63,6 +63,8 @@ class Config(_Section):
     """The path of the area that is operated, from the top down: ``["TP.HCM", "Gò Vấp"]``."""
     database: str | None = None
     """The SQLAlchemy URL of the relational state; a SQLite file in `data_dir` without it."""
+    policy_file: Path | None = None
+    """What counts as an outage and who is told when: `schoolpulse.notify.policy`."""
     http: HttpSettings = HttpSettings()
     embedded_broker: EmbeddedBrokerSettings | None = None
     broker: BrokerSettings = Field(default_factory=BrokerSettings)

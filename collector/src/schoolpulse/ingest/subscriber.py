@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from schoolpulse.clock import Clock
-from schoolpulse.ingest import garbage
 from schoolpulse.ingest.committer import Committer
 from schoolpulse.ingest.confirmer import Confirmer
 from schoolpulse.ingest.connection import BrokerConnection
@@ -72,7 +71,6 @@ class Subscriber:
 
     def start(self) -> None:
         """Begin. The journal's first entry says that we were blind until now."""
-        garbage.relax()
         self._inbox.put(Arrival(self._clock.now_ms(), 0, 0, 0, "", b"0", False, False))
         self._committer.start()
         self._connection.start()

@@ -11,7 +11,7 @@ from schoolpulse_agent.__main__ import main
 from schoolpulse_agent.config import load, parse
 from schoolpulse_agent.errors import ConfigError
 from schoolpulse_agent.probes.targets import DEFAULT_TARGETS
-from schoolpulse_agent.settings import BatchSettings, BrokerSettings, Settings, Uplink
+from schoolpulse_agent.settings import BatchSettings, BrokerSettings, Device, Settings, SnmpAccess, Uplink
 
 HERE = Path(__file__).parent
 LEAST = '[agent]\nid = "thcs-go-vap"\n[broker]\nurl = "mqtt://127.0.0.1"\n'
@@ -78,6 +78,52 @@ address = "office.example:443"
 interval_s = 60
 uplink = "lte"
 query = "vnnic.vn"
+
+[probes.snmp]
+interval_s = 90
+timeout_s = 2
+tries = 2
+report_s = 600
+profiles_dir = "/srv/kinds"
+
+[probes.device]
+interval_s = 45
+timeout_s = 1
+tries = 4
+report_s = 120
+
+[[device]]
+name = "sw-1"
+title = "Tủ mạng tầng 1"
+kind = "switch"
+method = "snmp"
+address = "192.168.1.2"
+port = 1161
+[device.snmp]
+version = "2c"
+community = "truong-hoc"
+ports = ["ge1"]
+
+[[device]]
+name = "ups-1"
+kind = "ups"
+method = "snmp"
+address = "192.168.1.3"
+parent = "sw-1"
+[device.snmp]
+version = "3"
+user = "doc"
+auth = "sha256"
+auth_password_file = "{folder}/password"
+priv = "aes256"
+priv_password_file = "{folder}/password"
+
+[[device]]
+name = "may-chieu"
+kind = "projector"
+method = "pjlink"
+address = "192.168.1.4"
+password_file = "{folder}/password"
 """
 
 
@@ -100,6 +146,7 @@ def test_all_but_the_id_and_the_broker_has_a_default() -> None:
         "wan": 5,
         "reachability": 10,
         "snmp": 60,
+        "device": 60,
     }
     assert settings.probes["reachability"].own.targets == DEFAULT_TARGETS
 
@@ -138,6 +185,30 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
         120,
     )
     assert own.targets == (("office", "national", "tcp", "office.example:443", 60, "lte", "vnnic.vn"),)
+
+
+def test_devices_arrive(tmp_path: Path) -> None:
+    settings = full(tmp_path)
+    switch, ups, projector = settings.devices
+    password = tmp_path / "password"
+    assert switch == Device(
+        "sw-1",
+        "switch",
+        "snmp",
+        "192.168.1.2",
+        1161,
+        "Tủ mạng tầng 1",
+        "",
+        None,
+        SnmpAccess("2c", "truong-hoc", ports=("ge1",)),
+    )
+    assert (ups.parent, ups.snmp) == (
+        "sw-1",
+        SnmpAccess("3", "public", "doc", "sha256", password, "aes256", password),
+    )
+    assert (projector.method, projector.password_file) == ("pjlink", password)
+    assert settings.probes["snmp"] == (True, 90, (2, 2, 600, Path("/srv/kinds")))
+    assert settings.probes["device"] == (True, 45, (1, 4, 120))
 
 
 def test_every_setting_is_in_the_docs() -> None:

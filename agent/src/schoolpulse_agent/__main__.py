@@ -1,4 +1,4 @@
-"""The command line: ``schoolpulse-agent run|once|check-config --config FILE``.
+"""The command line: ``schoolpulse-agent run|once|check-config|discover``.
 
 Exit status 0 done, 1 it failed while running, 2 wrong usage or configuration.
 """
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     try:
+        if args.command == "discover":
+            return _discover(args.subnet, args.json)
         settings = load(args.config)
         commands = {"run": _run, "once": _once, "check-config": _check}
         return commands[args.command](settings, args.json)
@@ -54,10 +56,20 @@ def _parser() -> argparse.ArgumentParser:
         ("check-config", "say all that is wrong with a configuration"),
     ):
         sub = subparsers.add_parser(command, help=text, description=text)
+        _common(sub)
         sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
-        sub.add_argument("--json", action="store_true", help="one JSON object on standard output")
-        sub.add_argument("--verbose", action="store_true", help="log details too")
+    text = "propose a device list for the configuration: asks the subnets that this machine is on"
+    sub = subparsers.add_parser("discover", help="propose a device list", description=text)
+    _common(sub)
+    sub.add_argument(
+        "--subnet", default="", metavar="NET", help="only this one of our own, like 192.168.1.0/24"
+    )
     return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--verbose", action="store_true", help="log details too")
 
 
 def _run(settings: Settings, _as_json: bool) -> int:
@@ -77,6 +89,19 @@ def _once(settings: Settings, as_json: bool) -> int:
     found = once.measure_once(settings, SystemClock())
     sys.stdout.write(once.as_json(found) if as_json else once.as_table(found))
     return FAILED if found["failed"] else DONE
+
+
+def _discover(subnet: str, as_json: bool) -> int:
+    from schoolpulse_agent import discover  # noqa: PLC0415  # the other commands look for nobody
+    from schoolpulse_agent.probes.routes import default_routes  # noqa: PLC0415  # the same
+
+    uplinks = {route.interface for route in default_routes(Path("/"))}
+    found = discover.run(subnet, uplinks)
+    if as_json:
+        sys.stdout.write(json.dumps({"devices": found}) + "\n")
+    else:
+        sys.stdout.write(discover.as_toml([discover.Found(**one) for one in found]))
+    return DONE
 
 
 def _check(settings: Settings, as_json: bool) -> int:

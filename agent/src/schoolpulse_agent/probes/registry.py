@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from schoolpulse_agent.clock import Clock
-from schoolpulse_agent.probes import interface, reachability, system, wan
+from schoolpulse_agent.probes import device, interface, reachability, system, wan
 from schoolpulse_agent.probes.base import Probe, ProbeKind, Surroundings
 from schoolpulse_agent.probes.snmp import probe as snmp
 from schoolpulse_agent.settings import Settings
@@ -16,6 +16,7 @@ PROBES: dict[str, ProbeKind] = {
     "wan": wan.KIND,
     "reachability": reachability.KIND,
     "snmp": snmp.KIND,
+    "device": device.KIND,
 }
 
 

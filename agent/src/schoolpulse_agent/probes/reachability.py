@@ -16,7 +16,7 @@ from schoolpulse_agent.probes.methods.dns import system_resolvers
 from schoolpulse_agent.probes.methods.engine import Answer, Method, Question, Steps, ask_all
 from schoolpulse_agent.probes.routes import DefaultRoute, default_routes
 from schoolpulse_agent.probes.summary import Asked, Figures, Summary
-from schoolpulse_agent.probes.targets import GATEWAY, Target, read_targets
+from schoolpulse_agent.probes.targets import DEFAULT_TARGETS, GATEWAY, Target, for_uplinks, read_targets
 from schoolpulse_agent.probes.wan import active_uplink, located
 from schoolpulse_agent.settings import Uplink
 from schoolpulse_agent.toml_table import Table
@@ -63,22 +63,23 @@ class ReachabilityProbe:
     """Asks all targets that are due, side by side."""
 
     def __init__(self, own: Own, surroundings: Surroundings) -> None:
-        self._own = own
+        several = len(surroundings.uplinks) > 1 and own.targets == DEFAULT_TARGETS
+        self._own = own._replace(targets=for_uplinks(surroundings.uplinks)) if several else own
         self._uplinks = surroundings.uplinks
         self._clock = surroundings.clock
         self._root = surroundings.root
         self._interface = ""
-        self._summaries: dict[str, Summary] = {}
-        self._asked_at: dict[str, float] = {}
+        self._summaries: dict[tuple[str, str], Summary] = {}
+        self._asked_at: dict[tuple[str, str], float] = {}
 
     def measure(self) -> Round:
         """Readings of the targets that have something to report."""
         at = self._clock.monotonic()
         due = [target for target in self._own.targets if self._is_due(target, at)]
         askings = self._prepare(due)
-        tries = {asking.target.name: _Tries() for asking in askings}
+        tries = {asking.target.key: _Tries() for asking in askings}
         running: dict[Hashable, Steps[Answer]] = {
-            asking.target.name: tries[asking.target.name].run(
+            asking.target.key: tries[asking.target.key].run(
                 METHODS[asking.target.method], asking.question, self._own
             )
             for asking in askings
@@ -87,10 +88,12 @@ class ReachabilityProbe:
         answers = ask_all(running)
         readings, changes, again = [], [], False
         for asking in askings:
-            name = asking.target.name
-            answer = answers.get(name, Answer(None, "no default route"))
-            asked = Asked(at, answer.rtt_ms, max(1, tries[name].questions), answer.captive)
-            summary = self._summaries.setdefault(name, Summary(self._own.report_s))
+            name, key = asking.target.name, asking.target.key
+            answer = answers.get(key, Answer(None, "no default route"))
+            if asking.target.method == "edge" and answer.rtt_ms is None and key not in self._summaries:
+                continue  # a provider whose routers never say anything: that one is silent proves nothing
+            asked = Asked(at, answer.rtt_ms, max(1, tries[key].questions), answer.captive)
+            summary = self._summaries.setdefault(key, Summary(self._own.report_s))
             reports, changed = summary.add(asked)
             readings += [_reading(asking, answer, figures) for figures in reports]
             if changed:
@@ -100,11 +103,11 @@ class ReachabilityProbe:
         return Round(readings, tuple(changes), reachable_again=again)
 
     def _is_due(self, target: Target, now: float) -> bool:
-        before = self._asked_at.get(target.name)
+        before = self._asked_at.get(target.key)
         # Half a second early is on time: rounds do not come to the millisecond.
         if before is not None and now - before < target.interval_s - 0.5:
             return False
-        self._asked_at[target.name] = now
+        self._asked_at[target.key] = now
         return True
 
     def _prepare(self, targets: list[Target]) -> list[Asking]:

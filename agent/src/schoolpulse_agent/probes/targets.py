@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from schoolpulse_agent.probes.methods import METHODS
 from schoolpulse_agent.probes.methods.engine import family_of, split_port
+from schoolpulse_agent.settings import Uplink
 from schoolpulse_agent.toml_table import Table
 
 SCOPES = ("lan_gateway", "isp_edge", "national", "international")
@@ -31,9 +32,15 @@ class Target(NamedTuple):
     uplink: str = ""
     query: str = ""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the others."""
+        return self.name, self.uplink
+
 
 DEFAULT_TARGETS = (
     Target("gateway", "lan_gateway", "icmp", GATEWAY),
+    Target("isp-edge", "isp_edge", "edge", "203.119.73.105"),
     # Name servers of the country's own domain, run by VNNIC in Viet Nam; name servers take TCP (RFC 7766).
     Target("vnnic-b", "national", "tcp", "203.119.73.105:53"),
     Target("vnnic-g", "national", "tcp", "203.119.68.69:53"),
@@ -43,6 +50,25 @@ DEFAULT_TARGETS = (
     Target("portal-check", "international", "http", "http://connectivitycheck.gstatic.com/generate_204", 60),
 )
 """By address, so that a dead resolver does not look like a dead line; by name once each for DNS and HTTP."""
+
+
+ON_EACH_UPLINK = ("isp-edge", "vnnic-b")
+BACKUP_INTERVAL_S = 60.0
+
+
+def for_uplinks(uplinks: tuple[Uplink, ...]) -> tuple[Target, ...]:
+    """The default targets, where there are several lines: the nearest two are asked over each of them.
+
+    Over a backup only once a minute: it may be paid for by the megabyte.
+    """
+    unbound = [target for target in DEFAULT_TARGETS if target.name not in ON_EACH_UPLINK]
+    bound = [
+        target._replace(uplink=uplink.name, interval_s=BACKUP_INTERVAL_S if uplink.role == "backup" else 0.0)
+        for uplink in uplinks
+        for target in DEFAULT_TARGETS
+        if target.name in ON_EACH_UPLINK
+    ]
+    return (*unbound, *bound)
 
 
 def read_targets(table: Table) -> tuple[Target, ...]:
@@ -58,8 +84,8 @@ def read_targets(table: Table) -> tuple[Target, ...]:
             uplink=entry.text("uplink", matching=_NAME),
             query=entry.text("query", matching="[A-Za-z0-9._-]{1,253}"),
         )
-        if target.name and target.name in (other.name for other in targets):
-            entry.wrong("name", f"{target.name!r} stands twice", "names must differ")
+        if target.name and target.key in (other.key for other in targets):
+            entry.wrong("name", f"{target.name!r} stands twice", "names must differ, or their uplinks")
         if target.address and target.method:
             _check_address(entry, target)
         entry.done()
@@ -86,8 +112,8 @@ def address_trouble(method: str, address: str) -> tuple[str, str] | None:
         return (
             None if ok else ("is no http address", "like http://connectivitycheck.gstatic.com/generate_204")
         )
-    if method == "icmp":
-        fine = address == GATEWAY or (":" not in address or family_of(address) != 0)
+    if method in {"icmp", "edge"}:
+        fine = (address == GATEWAY and method == "icmp") or (":" not in address or family_of(address) != 0)
         return None if fine else ("is no host", 'a name, an address, or "gateway"')
     try:
         host, _ = split_port(address, 1)

@@ -47,6 +47,12 @@ def echo_request(family: int, identifier: int, token: bytes) -> bytes:
     return packet
 
 
+def echo(identifier: int, sequence: int) -> bytes:
+    """An IPv4 echo request without a load, told apart by its numbers."""
+    packet = _HEADER.pack(_ECHO_V4, 0, 0, identifier, sequence)
+    return _HEADER.pack(_ECHO_V4, 0, checksum(packet), identifier, sequence)
+
+
 def is_reply(packet: bytes, family: int, token: bytes, *, with_ip_header: bool) -> bool:
     """Whether `packet` is the echo reply that brings our `token` back."""
     if with_ip_header and packet:

@@ -99,7 +99,7 @@ def test_the_command_ends_in_order(broker: Mosquitto, listener: Any, tmp_path: P
     truth, registry, summary = (tmp_path / name for name in ("truth.jsonl", "registry.csv", "summary.json"))
     command = [sys.executable, "-m", "schoolpulse_sim", "run", "--scenario", "demo", "--schools", "5"]
     command += ["--broker", broker.url, "--truth", str(truth), "--registry", str(registry)]
-    command += ["--summary", str(summary)]
+    command += ["--summary", str(summary), "--duration", "120"]  # ends by itself should this test fail
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["ready"] is True

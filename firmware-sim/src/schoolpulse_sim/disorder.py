@@ -17,6 +17,10 @@ CATCH_UP_MS = 3
 """From one message of the broker's queue to the next, when the collector has come back."""
 
 
+def _time(message: Delivered) -> int:
+    return message.at_ms
+
+
 def deaf_periods(faults: Iterable[Fault]) -> list[tuple[int, int]]:
     """When no message reaches the collector: it is away, or the broker is; overlapping ones as one."""
     periods: list[tuple[int, int]] = []
@@ -37,7 +41,16 @@ class Recorder:
         gaps: when nobody hears; the broker keeps what comes then and hands it over afterwards.
     """
 
-    __slots__ = ("_chance", "_disorder", "_gaps", "_malformed_ms", "_number", "_orderly", "_waiting")
+    __slots__ = (
+        "_chance",
+        "_disorder",
+        "_gaps",
+        "_malformed_ms",
+        "_number",
+        "_orderly",
+        "_queue_ends_ms",
+        "_waiting",
+    )
 
     def __init__(self, disorder: Disorder, chance: Chance, gaps: Sequence[tuple[int, int]]) -> None:
         self._disorder = disorder
@@ -46,7 +59,7 @@ class Recorder:
         self._waiting: list[tuple[int, int, Delivered]] = []
         self._number = 0
         self._orderly = not (disorder.duplicate_share or disorder.late_share or disorder.reorder_share)
-        self._malformed_ms = 0
+        self._malformed_ms = self._queue_ends_ms = 0
 
     def take(self, messages: Iterable[Delivered]) -> None:
         """Messages as they reach the broker."""
@@ -54,7 +67,7 @@ class Recorder:
             for message in messages:
                 self._put(message)
             return
-        for message in messages:
+        for message in sorted(messages, key=_time):
             received = self._after_gap(message)
             if self._orderly or message.kind is not wire.Kind.TELEMETRY:
                 self._put(received)
@@ -76,11 +89,14 @@ class Recorder:
         self._waiting.append((message.at_ms, self._number, message))
 
     def _after_gap(self, message: Delivered) -> Delivered:
+        """Hold back what nobody hears; what comes while the broker's queue is handed over waits behind it."""
+        at_ms = message.at_ms
         for start_ms, end_ms in self._gaps:
-            if start_ms <= message.at_ms < end_ms:
-                at_ms = end_ms + SECOND + self._number % 1_000 * CATCH_UP_MS
-                return Delivered(at_ms, message.kind, message.payload, message.retain)
-        return message
+            if start_ms <= at_ms < end_ms:
+                at_ms = end_ms + SECOND
+        if at_ms <= self._queue_ends_ms or at_ms != message.at_ms:
+            at_ms = self._queue_ends_ms = max(at_ms, self._queue_ends_ms + CATCH_UP_MS)
+        return message._replace(at_ms=at_ms)
 
     def _disarrange(self, message: Delivered) -> None:
         disorder, chance = self._disorder, self._chance

@@ -23,6 +23,7 @@ class Spooled:
         "_first",
         "_keep",
         "_name",
+        "_points",
         "_queue",
         "_resend_ms",
         "_unsent",
@@ -32,6 +33,7 @@ class Spooled:
         "latest",
         "points_made",
         "points_sent",
+        "points_waiting",
         "stream",
     )
 
@@ -48,27 +50,26 @@ class Spooled:
         self.discarded_through: int | None = None
         self.batches_made = self.batches_confirmed = 0
         self.points_made = self.points_sent = 0
-        self._unsent: dict[int, int] = {}
+        self.points_waiting = 0
+        """Points in the batches that are still kept here, sent or not."""
+        self._points: dict[int, int] = {}
+        self._unsent: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._bodies)
-
-    @property
-    def points_waiting(self) -> int:
-        """Points in the batches that are still kept here, sent or not."""
-        return sum(points for _, points in self._bodies.values())
 
     def append(self, body: bytes, points: int) -> int:
         """Keep a batch; its number."""
         self.batches_made += 1
         self.points_made += points
         self._bodies[self.batches_made] = body
-        self._unsent[self.batches_made] = points
+        self._points[self.batches_made] = points
+        self._unsent.add(self.batches_made)
+        self.points_waiting += points
         if len(self._bodies) > self._keep:
             while self._first not in self._bodies:
                 self._first += 1
-            del self._bodies[self._first]
-            self._unsent.pop(self._first, None)
+            self._forget(self._first)
             self.discarded_through = self._first
         return self.batches_made
 
@@ -76,7 +77,9 @@ class Spooled:
         """The whole message of a kept batch, to be sent now."""
         body = self._bodies[seq]
         self.latest = seq
-        self.points_sent += self._unsent.pop(seq, 0)
+        if seq in self._unsent:
+            self._unsent.remove(seq)
+            self.points_sent += self._points[seq]
         self._resend_ms = max(self._resend_ms, now_ms + RESEND_MS)
         if self.discarded_through is not None:
             return wire.telemetry_message(self.stream, seq, sent_at_ms, body, self.discarded_through)
@@ -112,9 +115,14 @@ class Spooled:
             return
         before = len(self._bodies)
         for seq in range(self._first, min(confirm.through, self.batches_made) + 1):
-            self._bodies.pop(seq, None)
+            self._forget(seq)
         self._first = max(self._first, min(confirm.through, self.batches_made) + 1)
         for first, last in confirm.also:
             for seq in range(max(first, self._first), min(last, self.batches_made) + 1):
-                self._bodies.pop(seq, None)
+                self._forget(seq)
         self.batches_confirmed += before - len(self._bodies)
+
+    def _forget(self, seq: int) -> None:
+        if self._bodies.pop(seq, None) is not None:
+            self.points_waiting -= self._points.pop(seq)
+            self._unsent.discard(seq)

@@ -10,6 +10,7 @@ SchoolPulseError
 ├── SinkUnavailable         a sink cannot take more now; try the same again later
 │   └── StoreUnavailable    ... because its database is away or says so
 ├── BrokerUnavailable       no broker could be started or reached
+├── GrafanaRefused          Grafana is away, too old, or says no
 └── EndpointRefused         a webhook target that policy forbids
 """
 
@@ -116,6 +117,10 @@ class StoreUnavailable(SinkUnavailable):
 
 class BrokerUnavailable(SchoolPulseError):
     """No MQTT broker could be started or reached."""
+
+
+class GrafanaRefused(SchoolPulseError):
+    """Grafana is away, too old for these dashboards, or refuses what was asked."""
 
 
 class EndpointRefused(SchoolPulseError):

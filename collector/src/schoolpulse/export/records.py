@@ -48,6 +48,7 @@ _STATUS = (
     "far_rtt_ms",
     "rx_bps",
     "tx_bps",
+    "contracted_down_mbps",
 )
 _NOW = (
     *("code", "state", "lat", "lon", "since_ms", "heard_ms", "rtt_ms", "loss_ratio", "rx_bps", "tx_bps"),
@@ -79,6 +80,7 @@ def statuses(schools: Iterable[SchoolNow], at_ms: int) -> PointBlock:
         reach = now.figures.reachability if now.figures else {}
         near, far = reach.get("national"), reach.get("international")
         traffic = now.figures.traffic if now.figures else None
+        line = now.school.line("primary")
         values: tuple[Value, ...] = (
             SEVERITY[now.status],
             now.status in CONNECTED,
@@ -89,6 +91,7 @@ def statuses(schools: Iterable[SchoolNow], at_ms: int) -> PointBlock:
             far.rtt_ms if far else None,
             traffic.rx_bps if traffic else None,
             traffic.tx_bps if traffic else None,
+            line.contracted_down_mbps if line else None,
         )
         rows.append((at_ms, tags_of(now.school), values))
     return PointBlock("status", (), _TAGS, _STATUS, rows)

@@ -1,0 +1,1 @@
+"""One file a dashboard. Each has ``make(language) -> Board``."""

@@ -41,6 +41,7 @@ class Engine:
         mutes: Mutes | None = None,
     ) -> None:
         self._desk = Desk(policy, roster, state or EngineState(), mutes or NeverMuted())
+        self._own = self._desk.state.own
         self._heap: list[tuple[int, str]] = []
         self._queued: dict[str, int] = {}
         self._dirty: set[str] = set()
@@ -63,18 +64,21 @@ class Engine:
 
     def apply(self, event: Evidence) -> list[Transition]:
         """Let `event` happen, after every deadline that is due until then."""
-        own = self.state.own
-        at_ms = max(event.received_ms, own.now_ms)
+        own = self._own
         before_ms = own.now_ms
+        at_ms = max(event.received_ms, before_ms)
         if not (isinstance(event, OwnLink) and event.restarted):
-            self._run_deadlines(at_ms)  # else nobody listened, and silence meant nothing
-        self._at(at_ms)
+            heap = self._heap
+            if (heap and heap[0][0] <= at_ms) or own.groups or own.blind_due_ms:
+                self._run_deadlines(at_ms)  # else nobody listened, and silence meant nothing
+        self._desk.now_ms = own.now_ms = at_ms
         if isinstance(event, OwnLink):
             blindness.own_link(self._desk, event, before_ms)
         else:
             self._of_agent(event)
-        self._settle()
-        return self._taken()
+        if self._desk.touched:
+            self._settle()
+        return self._taken() if self._desk.transitions else []
 
     def advance(self, now_ms: int) -> list[Transition]:
         """Fire every deadline due until `now_ms`; no event before `now_ms` may follow."""
@@ -104,21 +108,26 @@ class Engine:
 
     def _of_agent(self, event: Heard | Online | Will | PlannedStop) -> None:
         desk = self._desk
-        if event.agent_id in desk.policy.witness_agents and isinstance(event, Heard):
+        agent_id = event.agent_id
+        if agent_id in desk.policy.witness_agents and isinstance(event, Heard):
             blindness.witness(desk, event)
-        school_id = desk.roster.by_agent.get(event.agent_id)
+        school_id = desk.roster.by_agent.get(agent_id)
         if school_id is None:
             return
-        school = desk.school(school_id)
-        desk.touched.add(school_id)
+        school = desk.state.schools.get(school_id) or desk.school(school_id)
         if isinstance(event, Heard):
             self._of_batch(school, event)
+            if not desk.touched:  # nobody else is concerned, as almost always
+                self._look_at(school)
+                self._dirty.add(school_id)
+                return
         elif isinstance(event, Online):
             silence.on_online(desk, school, event)
         elif isinstance(event, Will):
             silence.on_will(desk, school, event)
         else:
             silence.on_stop(desk, school, event)
+        desk.touched.add(school_id)
 
     def _of_batch(self, school: SchoolState, heard: Heard) -> None:
         """What a batch changes; each rule is asked only where the batch has something for it."""
@@ -157,7 +166,7 @@ class Engine:
             self._settle()
 
     def _own_due_ms(self) -> int:
-        own = self.state.own
+        own = self._own
         due_ms = own.blind_due_ms or NEVER
         if not own.groups or own.blind:
             return due_ms
@@ -191,12 +200,12 @@ class Engine:
     def _next_due(self, school: SchoolState) -> tuple[int, str]:
         """When something is due next, and what: a track, the case, or the heartbeat deadline (empty)."""
         due_ms, due_key = silence.deadline_ms(self._desk, school) or NEVER, ""
-        resumed_ms = self.state.own.resumed_ms
+        resumed_ms = self._own.resumed_ms
         for key, track in school.tracks.items():
             if track.due_ms:
                 at_ms = max(track.due_ms, resumed_ms)
                 if key == SILENCE and track.phase is Phase.SUSPECT:
-                    at_ms = max(at_ms, self.state.own.armed_ms)
+                    at_ms = max(at_ms, self._own.armed_ms)
                 if at_ms < due_ms:
                     due_ms, due_key = at_ms, key
         if school.case is not None and 0 < school.case.due_ms < due_ms:
@@ -211,7 +220,7 @@ class Engine:
             heapq.heappush(self._heap, (due_ms, school.school))
 
     def _at(self, at_ms: int) -> None:
-        self._desk.now_ms = self.state.own.now_ms = at_ms
+        self._desk.now_ms = self._own.now_ms = at_ms
 
     def _settle(self) -> None:
         """Look once more at every school that was touched: its deadline and its status."""
@@ -219,18 +228,20 @@ class Engine:
         if not desk.touched:
             return
         for school_id in sorted(desk.touched) if len(desk.touched) > 1 else desk.touched:
-            school = desk.school(school_id)
-            if school.tracks or school.case is not None or school_id not in self._queued:
-                self._schedule(school)  # else there is only its deadline, and that moves away
-            status = self._status_of(school)
-            if status is not school.status:
-                school.status = status
-                desk.statuses.append((school_id, status, desk.now_ms))
+            self._look_at(desk.school(school_id))
         self._dirty |= desk.touched
         desk.touched.clear()
 
+    def _look_at(self, school: SchoolState) -> None:
+        if school.tracks or school.case is not None or school.school not in self._queued:
+            self._schedule(school)  # else there is only its deadline, and that moves away
+        status = self._status_of(school)
+        if status is not school.status:
+            school.status = status
+            self._desk.statuses.append((school.school, status, self._desk.now_ms))
+
     def _status_of(self, school: SchoolState) -> SchoolStatus:  # noqa: PLR0911  # a table in words
-        if self._desk.blind or not school.heard_ms:
+        if self._own.blind or not school.heard_ms:
             return SchoolStatus.UNKNOWN
         if school.stopped_ms:
             return SchoolStatus.STOPPED

@@ -180,6 +180,9 @@ def _reply(message: Received, body: Reply) -> Evidence | None:
 
 def _heard(message: Received, body: Telemetry) -> Heard:
     timed = body.clock != "unsynced"
+    if not body.blocks:  # a heartbeat and no more
+        head = (message.received_ms, message.agent_id, body.sent_at, body.stream, body.seq, body.boot, timed)
+        return Heard(*head, None, (), (), (), (), ())
     probes: list[ProbeSeen] = []
     uplinks: list[UplinkSeen] = []
     down: list[DeviceDown] = []
@@ -270,13 +273,14 @@ def _probes(block: Block, out: list[ProbeSeen]) -> None:
 def _uplinks(block: Block, out: list[UplinkSeen]) -> None:
     (name, role, active, carrier), rows = _rows(block, ("uplink", "role", "active", "carrier"))
     for at_ms, cells in rows:
+        used, linked = cells[active], cells[carrier]
         out.append(
             UplinkSeen(
                 at_ms,
                 str(cells[name] or ""),
                 str(cells[role] or "primary"),
-                _truth(cells[active]),
-                _truth(cells[carrier]),
+                None if used is None else bool(used),
+                None if linked is None else bool(linked),
             )
         )
 
@@ -312,7 +316,3 @@ def _boot_ms(block: Block) -> int | None:
 
 def _number(cell: Cell) -> float | None:
     return float(cell) if isinstance(cell, (int, float)) else None
-
-
-def _truth(cell: Cell) -> bool | None:
-    return None if cell is None else bool(cell)

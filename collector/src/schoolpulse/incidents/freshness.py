@@ -28,11 +28,14 @@ class Freshness(Enum):
     HISTORY = "history"
 
 
+FRESH, UNCLEAR, HISTORY = Freshness  # names of the module are found sooner than those of an enumeration
+
+
 def of_batch(school: SchoolState, heard: Heard, policy: Policy) -> Freshness:
     """Judge a batch and remember what it teaches about the agent's clock and numbering."""
     if heard.stream == school.stream:
         if heard.seq <= school.seq:
-            return Freshness.HISTORY
+            return HISTORY
     else:
         school.stream = heard.stream
     school.seq = heard.seq
@@ -42,7 +45,7 @@ def of_batch(school: SchoolState, heard: Heard, policy: Policy) -> Freshness:
 def of_state(school: SchoolState, online: Online, policy: Policy) -> Freshness:
     """Judge a `state`, `birth` or answer."""
     if online.at_ms is None:
-        return Freshness.FRESH
+        return FRESH
     return _of_time(school, online.at_ms, online.received_ms, online.boot, policy)
 
 
@@ -52,28 +55,31 @@ def _of_time(school: SchoolState, sent_ms: int, received_ms: int, boot: str, pol
     if offset is None or (boot and boot not in (school.boot, school.boot_before)):
         school.offset_ms = lag
         school.odd = None
-        return Freshness.FRESH
+        return FRESH
     if lag <= offset + policy.late_after_ms:
         # Follows a drifting clock slowly upward and at once downward.
         school.offset_ms = lag if lag < offset else offset + (lag - offset) // 16
         school.odd = None
-        return Freshness.FRESH
+        return FRESH
     odd, school.odd = school.odd, (sent_ms, received_ms)
     if odd is not None:
         apart = received_ms - odd[1]
         if apart >= 5_000 and abs(apart - (sent_ms - odd[0])) <= 2_000:
             school.offset_ms = lag
             school.odd = None
-            return Freshness.FRESH
-    return Freshness.UNCLEAR
+            return FRESH
+    return UNCLEAR
 
 
 def world_ms(school: SchoolState, at_ms: int, received_ms: int) -> int:
     """When a sample was really taken, as well as the collector can tell; never after its receipt."""
+    return min(at_ms + clock_error_ms(school), received_ms)
+
+
+def clock_error_ms(school: SchoolState) -> int:
+    """What has to be added to the agent's times; 0 where its clock is about right."""
     offset = school.offset_ms or 0
-    if abs(offset) > CLOCK_RIGHT_MS:
-        at_ms += offset
-    return min(at_ms, received_ms)
+    return offset if abs(offset) > CLOCK_RIGHT_MS else 0
 
 
 def estimated_receipt_ms(school: SchoolState, sent_ms: int) -> int:

@@ -94,8 +94,8 @@ class Replay:
         """Hear one message."""
         event = evidence_of(message)
         self.last_ms = max(self.last_ms, message.received_ms)
-        if event is not None:
-            self._note(self.engine.apply(event))
+        if event is not None and (transitions := self.engine.apply(event)):
+            self._note(transitions)
 
     def finish(self) -> None:
         """Fire what is due at the last message's time."""
@@ -110,9 +110,13 @@ class Replay:
         body = message.body
         if not isinstance(body, Telemetry):
             return False
-        seen = self._seen.setdefault(f"{message.agent_id}/{body.stream}", wire.SeqSet())
-        if body.seq in seen:
+        key = f"{message.agent_id}/{body.stream}"
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._seen[key] = wire.SeqSet()
+        seq = body.seq
+        if seq != seen.through + 1 and seq in seen:
             self.duplicates += 1
             return True
-        seen.add(body.seq)
+        seen.add(seq)
         return False

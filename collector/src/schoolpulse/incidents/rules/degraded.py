@@ -10,7 +10,7 @@ import math
 
 from schoolpulse.incidents.desk import Desk
 from schoolpulse.incidents.evidence import Heard
-from schoolpulse.incidents.freshness import SLACK_MS, world_ms
+from schoolpulse.incidents.freshness import SLACK_MS, clock_error_ms
 from schoolpulse.incidents.policy import MINUTE
 from schoolpulse.incidents.state import SchoolState
 from schoolpulse.incidents.tracks import DEGRADED, recovered, suspect
@@ -25,13 +25,14 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
     """Take in the quality that a fresh batch shows of the broadband line."""
     quality = school.quality or [0, 0, 0, 0]
     seen = False
+    oldest_ms, error_ms = school.back_ms - SLACK_MS, clock_error_ms(school)
     for probe in heard.probes:
         if probe.scope != "national" or probe.check != "address" or not probe.up:
             continue
         if probe.uplink in school.backups or (probe.loss_ratio is None and probe.rtt_ms is None):
             continue
-        at_ms = world_ms(school, probe.at_ms, heard.received_ms) if heard.timed else desk.now_ms
-        if at_ms < school.back_ms - SLACK_MS:
+        at_ms = min(probe.at_ms + error_ms, heard.received_ms) if heard.timed else desk.now_ms
+        if at_ms < oldest_ms:
             continue
         seen = True
         if quality[2] and at_ms <= quality[2]:
@@ -66,7 +67,7 @@ def _judge(desk: Desk, school: SchoolState, quality: list[int]) -> None:
     loss = quality[0] / 100_000 / policy.degraded_loss_ratio
     delay = quality[1] / 10 / policy.degraded_rtt_ms
     slow = quality[3] >= SLOW_TESTS
-    if max(loss, delay) >= 1 or slow:
+    if loss >= 1 or delay >= 1 or slow:
         suspect(desk, school, DEGRADED, quality[2] or desk.now_ms, policy.degraded_after_ms)
-    elif max(loss, delay) < GOOD_AGAIN:
+    elif DEGRADED in school.tracks and loss < GOOD_AGAIN and delay < GOOD_AGAIN:
         recovered(desk, school, DEGRADED, quality[2] or desk.now_ms)

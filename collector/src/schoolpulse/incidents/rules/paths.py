@@ -25,6 +25,8 @@ FORGET_MS = 15 * MINUTE
 """A target not probed for so long is not configured any more."""
 MAX_TARGETS = 48
 EDGE, NATIONAL, ABROAD = "isp_edge", "national", "international"
+_GROUPS = {"dns": DNS, "http": CAPTIVE}
+"""What a check by name tells of; a check by address tells of its scope."""
 
 
 def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
@@ -34,9 +36,16 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
         return
     if not school.unwell and all(row.up and not row.captive for row in rows):
         at_ms = world_ms(school, rows[-1].at_ms, heard.received_ms) if heard.timed else desk.now_ms
+        backups, groups = school.backups, school.targets
         for row in rows:  # nothing was wrong, and nothing is
-            if row.uplink not in school.backups:
+            if row.uplink in backups:
+                continue
+            targets = groups.get(row.scope if row.check == "address" else _GROUPS[row.check])
+            known = None if targets is None else targets.get(row.target)
+            if known is None:
                 _count(school, row, at_ms)
+            else:
+                known[0], known[1] = 1, at_ms
         return
     rows = tuple(sorted(rows, key=_time))
     first = 0
@@ -70,7 +79,7 @@ def _round(desk: Desk, school: SchoolState, heard: Heard, rows: tuple[ProbeSeen,
 
 def _count(school: SchoolState, row: ProbeSeen, at_ms: int) -> None:
     """Keep a target's streak: 1 while up, minus the failures in a row else; last seen; since when down."""
-    group = row.scope if row.check == "address" else DNS if row.check == "dns" else CAPTIVE
+    group = row.scope if row.check == "address" else _GROUPS[row.check]
     up = not row.captive if group == CAPTIVE else row.up
     targets = school.targets.get(group)
     if targets is None:

@@ -106,12 +106,13 @@ def _alive(desk: Desk, school: SchoolState, boot: str, *, new_session: bool) -> 
     school.weak_ms = school.will_ms = school.stopped_ms = 0
     if boot and boot != school.boot:
         school.boot_before, school.boot = school.boot, boot
-    blindness.heard(desk, before_ms)
-    interrupted = new_session or SILENCE in school.tracks
-    if interrupted:
+    if desk.blind:
+        blindness.heard(desk, before_ms)
+    if new_session or SILENCE in school.tracks:
         school.back_ms = desk.now_ms
-    recovered(desk, school, SILENCE, desk.now_ms)
-    explain.returned(desk, school)
+        recovered(desk, school, SILENCE, desk.now_ms)
+    if school.case is not None:
+        explain.returned(desk, school)
     if not broken or planned or not before_ms or not desk.armed(before_ms):
         return
     if SILENCE in school.tracks:

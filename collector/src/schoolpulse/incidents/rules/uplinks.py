@@ -18,7 +18,7 @@ ROUND_MS = 3_000
 def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
     """Follow the uplinks through a fresh batch, round by round."""
     rows = heard.uplinks
-    if not rows:
+    if not school.primary_down_ms and BACKUP not in school.tracks and _as_ever(school, rows):
         return
     if any(row.at_ms < before.at_ms for before, row in pairwise(rows)):
         rows = tuple(sorted(rows))
@@ -28,6 +28,17 @@ def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
             _round(desk, school, heard, rows[first:at])
             first = at
     _round(desk, school, heard, rows[first:])
+
+
+def _as_ever(school: SchoolState, rows: tuple[UplinkSeen, ...]) -> bool:
+    """Whether every row says what it always says: the primary carries the school, no backup does."""
+    for row in rows:
+        if row.role == "backup":
+            if row.active or row.name not in school.backups:
+                return False
+        elif row.active is not True or row.carrier is False:
+            return False
+    return True
 
 
 def _round(desk: Desk, school: SchoolState, heard: Heard, rows: tuple[UplinkSeen, ...]) -> None:

@@ -52,6 +52,17 @@ technology = "fibre"
 name = "lte"
 role = "backup"
 interface = "wwan0"
+metered = false
+
+[probes.speedtest]
+interval_s = 30
+server = "wss://ndt.go-vap.example"
+from_h = 8
+to_h = 17
+monthly_mb = 1000
+max_mb = 50
+busy_mbps = 5
+utc_offset_h = 8
 
 [probes.system]
 enabled = false
@@ -147,6 +158,7 @@ def test_all_but_the_id_and_the_broker_has_a_default() -> None:
         "reachability": 10,
         "snmp": 60,
         "device": 60,
+        "speedtest": 60,
     }
     assert settings.probes["reachability"].own.targets == DEFAULT_TARGETS
 
@@ -172,8 +184,11 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert settings.spool.max_bytes == 5_000_000
     assert settings.uplinks == (
         Uplink("wan", "primary", "eth0", "fibre"),
-        Uplink("lte", "backup", "wwan0", ""),
+        Uplink("lte", "backup", "wwan0", "", False),
     )
+    assert [uplink.is_metered for uplink in settings.uplinks] == [False, False]
+    assert Uplink("lte", "backup").is_metered
+    assert settings.probes["speedtest"].own == ("wss://ndt.go-vap.example", 8, 17, 1000, 50, 5, 8)
     assert not settings.probes["system"].enabled
     assert settings.probes["interface"] == (True, 30, ("eth0", "br-lan"))
     assert settings.probes["wan"] == (True, 3, 20)

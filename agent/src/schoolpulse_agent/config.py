@@ -161,6 +161,7 @@ def _uplinks(top: Table) -> tuple[Uplink, ...]:
                 role=table.choice("role", "primary", ("primary", "backup")),
                 interface=table.text("interface", required=True, matching=_INTERFACE),
                 technology=table.text("technology", matching=_NAME),
+                metered=table.flag("metered", False) if "metered" in table.values else None,
             )
         )
         table.done()

@@ -22,7 +22,8 @@ from schoolpulse_agent.timekeeper import TimeKeeper
 
 log = logging.getLogger(__name__)
 
-WORKERS = 2
+WORKERS = 3
+"""A speed test takes one of them for half a minute."""
 _STOP_S = 10.0
 
 

@@ -63,6 +63,13 @@ class Uplink(NamedTuple):
     role: str = "primary"
     interface: str = ""
     technology: str = ""
+    metered: bool | None = None
+    """Whether it is paid for by the megabyte; a backup is, unless told otherwise."""
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether nothing large may go over it."""
+        return self.role == "backup" if self.metered is None else self.metered
 
 
 class SnmpAccess(NamedTuple):

@@ -60,14 +60,14 @@ class ProbeKind(NamedTuple):
         read: reads its own keys from its section and notes what is wrong with them.
         create: makes a probe from what `read` returned.
         from_two: its readings are differences, so that the first round has none.
-        methods: it looks at devices that are asked in one of these ways; without any there is no probe.
+        is_wanted: whether there is anything to look at, given what `read` returned and the devices.
     """
 
     interval_s: float
     read: Callable[[Table], Any]
     create: Callable[[Any, Surroundings], Probe]
     from_two: bool = False
-    methods: tuple[str, ...] = ()
+    is_wanted: Callable[[Any, tuple[Device, ...]], bool] = lambda _own, _devices: True
 
 
 def read_nothing(_table: Table) -> None:

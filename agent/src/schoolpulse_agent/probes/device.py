@@ -89,4 +89,9 @@ def _read(table: Table) -> Own:
     )
 
 
-KIND = ProbeKind(interval_s=60, read=_read, create=DeviceProbe, methods=METHODS)
+def is_wanted(_own: Own, devices: tuple[Device, ...]) -> bool:
+    """Whether any device is asked in one of our ways."""
+    return any(device.method in METHODS for device in devices)
+
+
+KIND = ProbeKind(interval_s=60, read=_read, create=DeviceProbe, is_wanted=is_wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from schoolpulse_agent.clock import Clock
-from schoolpulse_agent.probes import device, interface, reachability, system, wan
+from schoolpulse_agent.probes import device, interface, reachability, speedtest, system, wan
 from schoolpulse_agent.probes.base import Probe, ProbeKind, Surroundings
 from schoolpulse_agent.probes.snmp import probe as snmp
 from schoolpulse_agent.settings import Settings
@@ -17,16 +17,16 @@ PROBES: dict[str, ProbeKind] = {
     "reachability": reachability.KIND,
     "snmp": snmp.KIND,
     "device": device.KIND,
+    "speedtest": speedtest.KIND,
 }
 
 
 def enabled_probes(settings: Settings) -> list[str]:
     """The names of the probes that are enabled and have something to look at."""
-    methods = {device.method for device in settings.devices}
     return [
         name
         for name, probe in settings.probes.items()
-        if probe.enabled and (not PROBES[name].methods or methods & set(PROBES[name].methods))
+        if probe.enabled and PROBES[name].is_wanted(probe.own, settings.devices)
     ]
 
 

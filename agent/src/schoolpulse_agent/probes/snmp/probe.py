@@ -148,4 +148,9 @@ def _create(own: Own, surroundings: Surroundings) -> Probe:
     return SnmpProbe(own, surroundings)
 
 
-KIND = ProbeKind(interval_s=60, read=_read, create=_create, from_two=True, methods=(METHOD,))
+def is_wanted(_own: Own, devices: tuple[Device, ...]) -> bool:
+    """Whether any device is asked by SNMP."""
+    return any(device.method == METHOD for device in devices)
+
+
+KIND = ProbeKind(interval_s=60, read=_read, create=_create, from_two=True, is_wanted=is_wanted)

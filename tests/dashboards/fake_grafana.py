@@ -75,6 +75,8 @@ class FakeGrafana:
             model = body["dashboard"] | {"id": len(self.dashboards) + 1, "version": 1}
             self.dashboards[model["uid"]] = {"dashboard": model, "meta": {"folderUid": body["folderUid"]}}
             return 200, {"status": "success", "uid": model["uid"]}
+        if parts[-1] == "health":
+            return 200, {"status": "OK", "message": "datasource is working. 3 measurements found"}
         kept = {"folders": self.folders, "datasources": self.datasources, "dashboards": self.dashboards}[
             parts[0]
         ]

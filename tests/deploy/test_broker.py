@@ -99,9 +99,11 @@ def test_a_revoked_agent_is_thrown_out_and_stays_out(folder: Path, broker: Shipp
 
 def test_a_client_that_does_not_know_the_authority_does_not_connect(broker: ShippedBroker) -> None:
     known_to_the_system = ssl.create_default_context()
-    with socket.create_connection(("127.0.0.1", broker.port), timeout=30) as plain:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            known_to_the_system.wrap_socket(plain, server_hostname="127.0.0.1")
+    with (
+        socket.create_connection(("127.0.0.1", broker.port), timeout=30) as plain,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        known_to_the_system.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
 def test_mosquittos_own_tool_takes_the_password_file(folder: Path) -> None:

@@ -77,6 +77,32 @@ def publish(
     return steps
 
 
+def inspect(target: Target) -> tuple[str, list[str]]:
+    """The version of a Grafana, and what it lacks of what `publish` puts there, in words.
+
+    Raises:
+        GrafanaRefused: it is away, too old, or refuses the token.
+    """
+    api = _Api(target)
+    version = api.check_version()
+    missing = []
+    path = f"/datasources/uid/{DATASOURCE_UID}"
+    if api.find(path) is None:
+        missing.append("the data source schoolpulse is not there")
+    else:
+        try:
+            health = api.ask("GET", f"{path}/health")
+        except GrafanaRefused as error:
+            health = {"status": "ERROR", "message": str(error)}
+        if health.get("status") != "OK":
+            missing.append(f"its data source cannot read InfluxDB: {str(health.get('message', ''))[:200]}")
+    boards = [f"schoolpulse-{name}-vi" for name in BOARDS]
+    absent = [uid for uid in boards if api.find(f"/dashboards/uid/{uid}") is None]
+    if absent:
+        missing.append(f"dashboards are not there: {', '.join(absent)}")
+    return version, missing
+
+
 def datasource_model(influx: Influx) -> dict[str, Any]:
     """The data source as Grafana keeps it, secrets included."""
     model: dict[str, Any] = {
@@ -186,8 +212,8 @@ class _Api:
         )
         self._api: Any = face.api
 
-    def check_version(self) -> None:
-        """Refuse a Grafana that would show the dashboards wrongly."""
+    def check_version(self) -> str:
+        """Its version; refuses a Grafana that would show the dashboards wrongly."""
         said = str(self.ask("GET", "/health").get("version", ""))
         found = re.match(r"(\d+)\.(\d+)", said)
         if found is None:
@@ -196,6 +222,7 @@ class _Api:
             )
         if (int(found[1]), int(found[2])) < OLDEST:
             raise GrafanaRefused(f"Grafana {said} is too old", hint="these dashboards need 9.4 or newer")
+        return said
 
     def find(self, path: str) -> dict[str, Any] | None:
         """What is at `path`; None where nothing is."""

@@ -16,6 +16,7 @@ from parts import need
 from parts.confirmer import Confirmer
 from parts.mosquitto import Mosquitto
 
+from schoolpulse_agent import wire
 from schoolpulse_agent.__main__ import main
 from schoolpulse_agent.config import load
 from schoolpulse_agent.errors import SpoolInUse
@@ -107,6 +108,13 @@ def test_a_running_agent_sends_and_says_goodbye_when_it_is_asked_to_stop(
     collector.wait_until(all_measured)
     (birth,) = collector.of_kind("birth")
     assert set(birth["probes"]) == {"system", "interface", "wan", "reachability"}
+    soon_ms = time.time_ns() // 1_000_000 + 60_000
+    for command in ({"id": "c1", "do": "send_birth"}, {"id": "c2", "do": "speed_test"}):
+        collector.say("thcs-go-vap", wire.Kind.COMMAND, wire.dumps({**command, "expires": soon_ms}))
+    collector.wait_until(
+        lambda: len(collector.of_kind("birth")) == 2 and len(collector.of_kind("reply")) == 2
+    )
+    assert {reply["id"]: reply["ok"] for reply in collector.of_kind("reply")} == {"c1": True, "c2": False}
     agent.send_signal(signal.SIGTERM)
     assert agent.wait(60) == 0
     log.close()

@@ -13,7 +13,7 @@ from schoolpulse_agent.probes.base import file_text
 from schoolpulse_agent.probes.registry import enabled_probes
 from schoolpulse_agent.settings import Settings
 
-CAPABILITIES = ("spool", "confirm", "clock-repair")
+CAPABILITIES = ("spool", "confirm", "clock-repair", "commands")
 
 
 def parse_os_release(text: str) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 from schoolpulse_agent import kernel_clock
 from schoolpulse_agent.birth import birth_message
 from schoolpulse_agent.clock import Clock, SystemClock, boot_id, newest_change_ms
+from schoolpulse_agent.commands import Commands, Hands
 from schoolpulse_agent.holding import Holding
 from schoolpulse_agent.probes.base import Probe, Round
 from schoolpulse_agent.probes.registry import make_probes
+from schoolpulse_agent.probes.speedtest import SpeedtestProbe
 from schoolpulse_agent.publisher import Publisher
 from schoolpulse_agent.recorder import Recorder
 from schoolpulse_agent.scheduler import Scheduler, Workers
@@ -57,6 +59,8 @@ class Runner:
         state_dir = settings.agent.state_dir
         self.spool = Spool(state_dir / "spool", max_bytes=settings.spool.max_bytes)
         self._holding = Holding(state_dir / "unstamped", self._boot)
+        self._workers = Workers(WORKERS)
+        self._scheduler = Scheduler(self._clock, self._workers, self._record, settings.agent.id)
         self.publisher = Publisher(
             settings.broker,
             settings.agent.id,
@@ -64,13 +68,12 @@ class Runner:
             self._birth,
             batch=settings.batch,
             boot=self._boot,
+            on_command=Commands(self._hands(), self._clock.now_ms),
             clock=self._clock,
         )
         self._recorder = Recorder(
             self.spool, self._holding, self._keeper(), self._boot, self.publisher.notify
         )
-        self._workers = Workers(WORKERS)
-        self._scheduler = Scheduler(self._clock, self._workers, self._record, settings.agent.id)
         self._probes = make_probes(settings, self._clock, root) if probes is None else probes
         self._stopping = threading.Event()
 
@@ -115,6 +118,25 @@ class Runner:
             self.publisher.path_changed()
         elif found.reachable_again:
             self.publisher.try_now()
+
+    def _hands(self) -> Hands:
+        """What commands from the collector may do here."""
+        return Hands(
+            run_probe=self._scheduler.run_now,
+            speed_test=self._speed_test,
+            send_birth=self._send_birth,
+            set_interval=self._scheduler.set_interval,
+        )
+
+    def _send_birth(self) -> None:
+        self.publisher.renew_birth()
+
+    def _speed_test(self) -> bool:
+        probe = self._probes.get("speedtest")
+        if not isinstance(probe, SpeedtestProbe):
+            return False
+        probe.test_now()
+        return self._scheduler.run_now("speedtest")
 
     def _birth(self, session: int) -> dict[str, Any]:
         return birth_message(self._settings, self._boot, self._clock, session, self._root)

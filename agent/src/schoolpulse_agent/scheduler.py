@@ -144,6 +144,24 @@ class Scheduler:
         job.plan_first(self._clock.monotonic())
         self._jobs.append(job)
 
+    def run_now(self, name: str) -> bool:
+        """Let the probe `name` look at the next tick, besides its own rhythm; False where there is none."""
+        job = self._job(name)
+        if job is not None:
+            job.due_at = self._clock.monotonic()
+        return job is not None
+
+    def set_interval(self, name: str, interval_s: float) -> bool:
+        """Let the probe `name` look each `interval_s` from now on; False where there is none."""
+        job = self._job(name)
+        if job is not None:
+            job.interval_s = interval_s
+            job.plan_next(self._clock.monotonic())
+        return job is not None
+
+    def _job(self, name: str) -> Job | None:
+        return next((job for job in self._jobs if job.name == name), None)
+
     def tick(self) -> float:
         """Start what is due; seconds until something will be."""
         now = self._clock.monotonic()

@@ -2,7 +2,8 @@
 
 Written are two hours of a district (200 schools, two targets each, every 30 s) in writes of 5,000 points,
 and a year of one school in 5-minute samples. Asked are charts of that school: a day in 5-minute windows,
-a month in hours, a year in days. One figure more is the encoding alone.
+a month in hours, a year in days. One figure more is the encoding alone. Then every panel of the dashboards
+is asked over a day, a month and a year of 200 schools.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from parts.influx import Influx
 
+from bench import _panels
 from schoolpulse.stores.base import BadPoint, PointBlock, PointStore, SeriesQuery
 from schoolpulse.stores.influx import InfluxStore
 from schoolpulse.stores.influx_settings import InfluxSettings
@@ -53,6 +55,7 @@ def run() -> Iterator[dict[str, object]]:
             influx = InfluxStore(InfluxSettings(kind="influx", url=part.url))
             yield from _store(influx, district, year, end_ms, lambda: _bytes(folder / "influx", "**/*"))
             influx.close()
+        yield from _panels.run(folder / "dashboards")
 
 
 def _district(end_ms: int) -> list[PointBlock]:

@@ -34,7 +34,10 @@ _ROLLED = (
     "code={c},code_max={c},connected={k},connected_sum={k},broadband=1,broadband_sum=12,measured=1,"
     "measured_sum=12,rtt_ms={r},loss_ratio=0.001,rx_bps=1e6,rx_bps_max=3e6,tx_bps=1e5,tx_bps_max=3e5,contracted_down_mbps=150"
 )
-_NOW = 'code=0,state="online",lat=10.8,lon=106.6,since_ms=1,heard_ms=1,rtt_ms=4,contracted_down_mbps=150,devices_up=10'
+_NOW = (
+    'code=0,state="online",lat=10.8,lon=106.6,since_ms=1,heard_ms=1,rtt_ms=4,devices_up=10,'
+    "contracted_down_mbps=150"
+)
 
 
 def run(folder: Path) -> Iterator[dict[str, object]]:

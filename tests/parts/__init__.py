@@ -20,9 +20,16 @@ import pytest
 REQUIRED = bool(os.environ.get("SCHOOLPULSE_REQUIRE_PARTS"))
 
 
-def need(program: str) -> str:
-    """The path of `program`; skips the test, or fails it in CI, where this machine has none."""
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+def need(program: str, *folders: Path) -> str:
+    """The path of `program`; skips the test, or fails it in CI, where this machine has none.
+
+    Args:
+        program: its name.
+        folders: where it may be, too; the first that has it counts.
+    """
+    path = shutil.which(
+        program, path=":".join([os.environ.get("PATH", ""), "/usr/sbin:/sbin", *map(str, folders)])
+    )
     if path is None:
         message = f"real part missing: {program}"
         if REQUIRED:

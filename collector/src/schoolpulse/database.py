@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy.exc import NoSuchModuleError
+
+from schoolpulse.errors import UsageError
 
 metadata = MetaData(
     naming_convention={
@@ -21,8 +24,18 @@ metadata = MetaData(
 
 
 def connect(url: str) -> Engine:
-    """An engine for `url` with every known table made. SQLite is set up to survive a power cut."""
-    engine = create_engine(url)
+    """An engine for `url` with every known table made. SQLite is set up to survive a power cut.
+
+    Raises:
+        UsageError: the database's driver is not installed, or there is none of that name.
+    """
+    try:
+        engine = create_engine(url)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise UsageError(
+            f"the database's driver is missing: {error}",
+            hint="pip install 'schoolpulse[postgres]', and write postgresql+psycopg://user@host/name",
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _harden_sqlite)
     metadata.create_all(engine)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import text
 from timelines import T0, Timeline, play, school, seconds
 
-from schoolpulse.database import connect
 from schoolpulse.errors import SinkUnavailable
 from schoolpulse.incidents.model import IncidentKind, SchoolStatus, Transition
 from schoolpulse.incidents.policy import Policy
@@ -58,13 +56,6 @@ class Ears:
 
     def on_status(self, school_id: str, status: SchoolStatus, at_ms: int) -> None:
         self.statuses.append((school_id, status, at_ms))
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlEngine]:
-    engine = connect(f"sqlite:///{tmp_path / 'state.db'}")
-    yield engine
-    engine.dispose()
 
 
 def endpoint() -> EndpointSettings:

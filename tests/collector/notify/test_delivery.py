@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from standardwebhooks import WebhookVerificationError
 from timelines import T0, play, school
 
 from schoolpulse.clock import SystemClock
-from schoolpulse.database import connect
 from schoolpulse.incidents.model import Transition
 from schoolpulse.metrics import Metrics
 from schoolpulse.notify.channels.alertmanager import alertmanager_body
@@ -49,13 +48,6 @@ def outage(who: str = "s1") -> list[Transition]:
 def endpoint(url: str, **more: object) -> EndpointSettings:
     values = {"id": "ops", "url": url, "secret": SECRET, "allow_private": True} | more
     return EndpointSettings.model_validate(values)
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlEngine]:
-    engine = connect(f"sqlite:///{tmp_path / 'state.db'}")
-    yield engine
-    engine.dispose()
 
 
 def outbox_of(sql: SqlEngine, *endpoints: EndpointSettings, timeout_s: float = 15.0) -> Outbox:

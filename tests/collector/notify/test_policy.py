@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from receivers import receiver
 from sqlalchemy import Engine as SqlEngine
 from timelines import T0, Timeline, school, seconds
 
-from schoolpulse.database import connect
 from schoolpulse.errors import ConfigError
 from schoolpulse.incidents.mutes import ZONE
 from schoolpulse.incidents.people import Note, Notes
@@ -56,13 +54,6 @@ at = "07:00"
 class Fixed:
     def schools(self) -> tuple[School, ...]:
         return SCHOOLS
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlEngine]:
-    engine = connect(f"sqlite:///{tmp_path / 'state.db'}")
-    yield engine
-    engine.dispose()
 
 
 def endpoint(name: str, **more: object) -> EndpointSettings:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 
-from schoolpulse.database import connect
 from schoolpulse.registry.models import Line, School
 from schoolpulse.registry.repository import Registry
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return connect(f"sqlite:///{tmp_path / 'state.db'}")
+def engine(sql: Engine) -> Engine:
+    return sql
 
 
 FIBRE = Line(role="primary", provider="VNPT", technology="fibre", contracted_down_mbps=200.0)

@@ -1,6 +1,6 @@
 # The same commands for people and for CI. The first one called makes .venv from the locks, with hashes.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench lock clean deb
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -28,6 +28,9 @@ format: $(VENV)/dev.done ## format and sort, mend what can be mended
 
 bench: $(VENV)/dev.done ## benchmarks, a JSON line a figure; ARGS="ingest" runs only that one
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+deb: ## the agent's Debian package, into dist/
+	@$(PYTHON) deploy/agent-debian/build.py dist
 
 lock: $(VENV)/dev.done ## pin every dependency anew, with hashes
 	$(PIP) install uv

@@ -59,6 +59,9 @@ class Table:
             if required and key not in self.values:
                 self.wrong(key, "is missing")
             return default
+        if required and not value:
+            self.wrong(key, "is empty")
+            return default
         if not re.fullmatch(matching, value, re.DOTALL) or len(value) > 256:
             self.wrong(key, f"{value[:40]!r} is not allowed", f"allowed is {matching}")
             return default

@@ -7,6 +7,7 @@ import struct
 
 _SIZE = 232
 _U32 = {"RTT": 68, "RTTVar": 72, "TotalRetrans": 100, "MinRTT": 148}
+_SEGMENTS_OUT, _SEGMENTS_IN = 136, 140
 _U64 = {"BytesAcked": 120, "BytesReceived": 128, "BytesSent": 200, "BytesRetrans": 208}
 """Offsets in ``struct tcp_info`` (linux/tcp.h), which only ever grew at its end; times in microseconds."""
 
@@ -24,3 +25,12 @@ def read(sock: socket.socket) -> dict[str, int]:
         return parse(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE))
     except OSError:
         return {}
+
+
+def segments(sock: socket.socket) -> int:
+    """TCP segments that went and came over `sock`; 0 where the connection is gone."""
+    try:
+        data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
+    except OSError:
+        return 0
+    return sum(struct.unpack_from("=I", data, at)[0] for at in (_SEGMENTS_OUT, _SEGMENTS_IN))

@@ -13,8 +13,8 @@ from schoolpulse.stores.rollup_tiers import DAY_MS, FIVE_MINUTES, HIGH, HOUR_MS,
 
 _FOR_EVER_MS = 10**15
 STEPS: tuple[tuple[int, Tier | None, str], ...] = (
-    (12 * HOUR_MS, None, "1m"),
-    (2 * DAY_MS, None, "5m"),
+    (6 * HOUR_MS, None, "1m"),
+    (2 * DAY_MS, FIVE_MINUTES, "5m"),
     (7 * DAY_MS, FIVE_MINUTES, "10m"),
     (45 * DAY_MS, FIVE_MINUTES, "1h"),
     (120 * DAY_MS, HOURS, "3h"),

@@ -17,6 +17,8 @@ from schoolpulse.grafana.query import datasource
 DATABASE = "schoolpulse"
 LASTING = '"${db:raw}_1h"."autogen".'
 """Stands before the measurements that are kept longest."""
+WINDOWS = '"${db:raw}_5m"."autogen".'
+"""Stands before a measurement of 5-minute windows, whatever the range."""
 TIERED = "${tier:raw}"
 """Stands before a measurement that is read from the tier for the range."""
 STEP = "${step:raw}"

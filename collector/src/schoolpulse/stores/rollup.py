@@ -9,7 +9,7 @@ had come once and in order.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from schoolpulse.clock import Clock
@@ -71,20 +71,26 @@ class Rollups:
         Raises:
             StoreUnavailable: the marks cannot be made durable.
         """
-        now_ms = self._clock.now_ms()
-        marks: set[Mark] = set()
+        width = FIVE_MINUTES.width_ms
+        fresh = (self._clock.now_ms() - FRESH_MS) // width
+        touched: set[tuple[str, str, int]] = set()  # this runs for every block: few steps each
         for block in blocks:
             name = block.measurement
             if name in NOT_ROLLED_UP:
                 continue
-            school = clean_tag(next((value for key, value in block.common_tags if key == "school"), ""))
-            width = FIVE_MINUTES.width_ms
             for window in {row[0] // width for row in block.rows}:
-                for tier in TIERS:
-                    start = tier.start(window * width)
-                    fresh = start + tier.width_ms > now_ms - FRESH_MS
-                    marks.add(Mark(tier.suffix, name, EVERY_SCHOOL if fresh else school, start))
-        self.marks.add(marks)
+                touched.add((name, "" if window >= fresh else _school(block), window * width))
+        self.marks.add(self._marks(touched))
+
+    def _marks(self, touched: Iterable[tuple[str, str, int]]) -> set[Mark]:
+        """The marks of 5-minute windows, and of the hours around them, which stay fresh for longer."""
+        fresh_ms = self._clock.now_ms() - FRESH_MS
+        return {
+            Mark(tier.suffix, name, EVERY_SCHOOL if start + tier.width_ms > fresh_ms else school, start)
+            for name, school, at_ms in touched
+            for tier in TIERS
+            for start in (tier.start(at_ms),)
+        }
 
     def run(self, now_ms: int) -> bool:
         """Compute what is due, for about two seconds; whether something is left that is due.
@@ -187,14 +193,20 @@ class Rollups:
             statement = " ".join(("SELECT * FROM", identifier(name), "ORDER BY time ASC LIMIT 1"))
             first = self._http.query(statement, database).get("series", [])
             if first:
-                self.marks.add(_all_windows(name, first[0]["values"][0][0], now_ms))
+                self.marks.add(self._all_windows(name, first[0]["values"][0][0], now_ms))
         self._backfilled = True
 
+    def _all_windows(self, measurement: str, from_ms: int, to_ms: int) -> Iterator[Mark]:
+        """Every window from the first point on, as far back as its tier is kept."""
+        for tier, days in zip(
+            TIERS, (self._settings.five_minute_days, self._settings.hourly_days), strict=True
+        ):
+            for at_ms in range(tier.start(max(from_ms, to_ms - days * DAY_MS)), to_ms, tier.width_ms):
+                yield Mark(tier.suffix, measurement, EVERY_SCHOOL, at_ms)
 
-def _all_windows(measurement: str, from_ms: int, to_ms: int) -> Iterator[Mark]:
-    for tier in TIERS:
-        for at_ms in range(tier.start(from_ms), to_ms, tier.width_ms):
-            yield Mark(tier.suffix, measurement, EVERY_SCHOOL, at_ms)
+
+def _school(block: PointBlock) -> str:
+    return clean_tag(next((value for key, value in block.common_tags if key == "school"), EVERY_SCHOOL))
 
 
 def _block(measurement: str, series: Sequence[Mapping[str, Any]]) -> PointBlock | None:

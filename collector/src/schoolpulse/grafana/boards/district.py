@@ -5,7 +5,7 @@ from __future__ import annotations
 from schoolpulse.grafana import palette
 from schoolpulse.grafana.board import Board, uid
 from schoolpulse.grafana.boards.map import state_map
-from schoolpulse.grafana.variables import LASTING, STEP, TIERED, matches, of_registry, total
+from schoolpulse.grafana.variables import LASTING, STEP, TIERED, WINDOWS, matches, of_registry, total
 from schoolpulse.i18n import Language, translate
 
 NOW = "time > now() - 5m"
@@ -94,9 +94,10 @@ def _states(board: Board) -> None:
 
 
 def _worst(board: Board) -> None:
+    # From windows of 5 minutes: a day of every school as it came would take long to read.
     inner = (
-        'SELECT sum("connected") / sum("measured") AS "availability", max("rtt_ms") AS "rtt_ms", mean("loss_ratio") AS "loss_ratio"'
-        f' FROM "status" WHERE time > now() - 24h AND {matches("ward")} GROUP BY "school", "name", "provider"'
+        'SELECT sum("connected_sum") / sum("measured_sum") AS "availability", max("rtt_ms_max") AS "rtt_ms", mean("loss_ratio") AS "loss_ratio"'
+        f' FROM {WINDOWS}"status" WHERE time > now() - 24h AND {matches("ward")} GROUP BY "school", "name", "provider"'
     )
     board.table(
         "worst",

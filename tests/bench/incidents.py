@@ -1,7 +1,7 @@
 """The incident engine: the scenario library scored, and a country's schools through it.
 
 The library's traffic and truth come from the simulator, in virtual time; the score is that of
-``schoolpulse score``. The last figure is 50,000 schools with a provider's outage among them.
+``schoolpulse score``. The first figure is 50,000 schools with a provider's outage among them.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ START_MS = 1_790_000_000_000
 
 
 def run() -> Iterator[dict[str, Any]]:
-    """A line a scenario and seed, then the line of many schools."""
+    """The line of many schools, first for its memory's sake; then a line a scenario and seed."""
+    yield many()
     for name in SCENARIOS:
         for seed in SEEDS:
             yield scenario(name, seed)
-    yield many()
     yield evidence()
 
 

@@ -24,7 +24,8 @@ from schoolpulse_agent.settings import Uplink
 pytest.importorskip("websockets")
 server_module = pytest.importorskip("schoolpulse.ndt7.server")
 
-SMALL = Limits(duration_s=0.6, max_bytes=200_000_000)
+# Time ends these tests, never the amount: loopback is as fast as the machine.
+SMALL = Limits(duration_s=0.6, max_bytes=10**12)
 
 
 @pytest.fixture

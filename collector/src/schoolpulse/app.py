@@ -19,7 +19,6 @@ from schoolpulse.broker.base import EmbeddedBroker
 from schoolpulse.broker.registry import embedded_broker
 from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.config import Config
-from schoolpulse.database import connect
 from schoolpulse.errors import BrokerUnavailable, ConfigError, Problem
 from schoolpulse.export.exporter import Exporter
 from schoolpulse.incidents.policy import Policy
@@ -64,10 +63,9 @@ class Collector:
         self._config = config
         self.metrics = Metrics()
         rules = _rules(config)
-        config.make_folders()
         self._server = WebServer(config.http.host, config.http.port)
         self.url = f"http://{config.http.host}:{self._server.port}/"
-        self._database = connect(config.database_url)
+        self._database = config.open_state()
         self.registry = Registry(self._database)
         self.journal = Journal(
             config.data_dir / "journal.db",

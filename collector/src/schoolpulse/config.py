@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import Engine
 
 from schoolpulse import toml_file
 from schoolpulse.broker.registry import BROKERS
+from schoolpulse.database import connect
 from schoolpulse.ingest.settings import BrokerSettings, IngestSettings
 from schoolpulse.notify.settings import EndpointSettings
 from schoolpulse.stores.registry import StoreSettings
@@ -105,6 +107,11 @@ class Config(_Section):
         if self.embedded_broker is None:
             return self.broker
         return self.broker.model_copy(update={"url": self.embedded_broker.url})
+
+    def open_state(self) -> Engine:
+        """The relational state, in a folder that is made where it is missing."""
+        self.make_folders()
+        return connect(self.database_url)
 
     def make_folders(self) -> None:
         """Make the folder for data, for nobody else to read."""

@@ -48,12 +48,6 @@ def neighbours(root: Path) -> list[Neighbour]:
     return parse_arp(file_text(root / "proc/net/arp"))
 
 
-def poke(address: str) -> None:
-    """Send an empty datagram, so that the kernel asks who has `address`, if it does not know or doubts it."""
-    with contextlib.suppress(OSError), open_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.sendto(b"", (address, _DISCARD_PORT))
-
-
 def ask(question: Question, until: float, root: Path = Path("/")) -> Steps[Answer]:
     """Whether the kernel knows the neighbour at `question.address` (IPv4).
 

@@ -51,13 +51,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _outbox(config_path: Path) -> Any:
     from schoolpulse.config import load  # noqa: PLC0415  # heavy: see the package
-    from schoolpulse.database import connect  # noqa: PLC0415
     from schoolpulse.notify.channels.registry import channels  # noqa: PLC0415
     from schoolpulse.notify.outbox import Outbox  # noqa: PLC0415
 
     config = load(config_path)
-    config.make_folders()
-    return Outbox(connect(config.database_url), config.endpoints, channels(), school=lambda _: None)
+    return Outbox(config.open_state(), config.endpoints, channels(), school=lambda _: None)
 
 
 def _list(args: argparse.Namespace, outbox: Any) -> None:

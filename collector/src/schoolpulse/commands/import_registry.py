@@ -29,7 +29,6 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: the configuration has.
     """
     from schoolpulse.config import load  # noqa: PLC0415  # heavy: see the package
-    from schoolpulse.database import connect  # noqa: PLC0415
     from schoolpulse.errors import ImportRefused, Problem  # noqa: PLC0415
     from schoolpulse.registry.csv_file import read_schools  # noqa: PLC0415
     from schoolpulse.registry.repository import Registry  # noqa: PLC0415
@@ -41,8 +40,7 @@ def run(args: argparse.Namespace) -> int:
         problem = Problem(str(args.file), error.strerror or "cannot be read")
         raise ImportRefused(f"{args.file} cannot be read", [problem]) from error
     schools = read_schools(data, parent_area=config.area)
-    config.make_folders()
-    registry = Registry(connect(config.database_url))
+    registry = Registry(config.open_state())
     new = [school for school in schools if registry.school(school.id) is None]
     changed = [school for school in schools if registry.school(school.id) not in (None, school)]
     if not args.dry_run:

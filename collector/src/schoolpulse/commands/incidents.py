@@ -32,14 +32,12 @@ def run(args: argparse.Namespace) -> int:
     """
     from schoolpulse.clock import SystemClock  # noqa: PLC0415  # heavy: see the package
     from schoolpulse.config import load  # noqa: PLC0415
-    from schoolpulse.database import connect  # noqa: PLC0415
     from schoolpulse.errors import UsageError  # noqa: PLC0415
     from schoolpulse.incidents.people import Note, Notes  # noqa: PLC0415
     from schoolpulse.incidents.repository import IncidentRepository  # noqa: PLC0415
 
     config = load(args.config)
-    config.make_folders()
-    database = connect(config.database_url)
+    database = config.open_state()
     incidents = IncidentRepository(database)
     if args.what == "list":
         _list(args, incidents.list(open_only=not args.all, limit=200))

@@ -38,13 +38,11 @@ def run(args: argparse.Namespace) -> int:
     """
     from schoolpulse.clock import SystemClock  # noqa: PLC0415  # heavy: see the package
     from schoolpulse.config import load  # noqa: PLC0415
-    from schoolpulse.database import connect  # noqa: PLC0415
     from schoolpulse.errors import UsageError  # noqa: PLC0415
     from schoolpulse.incidents.people import Maintenance  # noqa: PLC0415
 
     config = load(args.config)
-    config.make_folders()
-    maintenance = Maintenance(connect(config.database_url))
+    maintenance = Maintenance(config.open_state())
     if args.what == "add":
         try:
             window = maintenance.add(

@@ -52,9 +52,10 @@ class Rounds:
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """End; harmless where it never began."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def step(self, now_ms: int) -> None:
         """One round."""

@@ -15,7 +15,6 @@ from schoolpulse.incidents.tracks import DEVICE, recovered, suspect
 MAX_DOWN = 256
 TOGETHER = 3
 """So many devices, and half of all, that go down in one look: the building has lost its power."""
-DEPTH = 8
 
 
 def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:

@@ -18,10 +18,11 @@ SOURCES = {
 
 STOREYS = (
     ("__init__", "errors", "clock", "i18n", "interpreter", "logs"),
-    ("toml_file", "metrics", "database", "contract"),
-    ("messages", "registry", "broker"),
+    ("toml_file", "metrics", "migrations", "contract"),
+    ("database",),
+    ("messages", "registry", "broker", "access"),
     ("ingest", "stores", "incidents"),
-    ("notify", "live", "web", "ndt7"),
+    ("notify", "live", "web", "ndt7", "enrolment", "reports"),
     ("api", "export"),
     ("grafana",),
     ("config", "server"),

@@ -122,6 +122,19 @@ def test_listeners_and_metrics_hear_after_the_commit(sql: SqlEngine) -> None:
     assert repository.list(to_ms=T0) == []
 
 
+def test_the_first_word_of_each_school_is_kept_for_ever(sql: SqlEngine) -> None:
+    repository = IncidentRepository(sql)
+    messages = Timeline("s1: 10-300 speaks\ns2: 90-300 speaks").messages
+    sink_on(sql).process(messages[:-1], messages[-2].position)
+    sink_on(sql).process(messages[-1:], messages[-1].position)
+    assert repository.first_seen_all() == {"s1": T0 + 10_000, "s2": T0 + 90_000}
+    assert (repository.first_seen("s1"), repository.first_seen("s3")) == (T0 + 10_000, None)
+    with sql.begin() as connection:  # as an earlier version left it
+        connection.execute(text("DELETE FROM incident_first_seen WHERE school = 's1'"))
+    sink_on(sql)
+    assert repository.first_seen_all() == {"s1": 0, "s2": T0 + 90_000}
+
+
 def test_what_cannot_be_written_was_not_taken(sql: SqlEngine) -> None:
     messages = Timeline(STORM).messages
     sink = sink_on(sql)

@@ -50,6 +50,7 @@ class Desk:
         self.now_ms = state.own.now_ms
         self.transitions: list[Transition] = []
         self.statuses: list[tuple[str, SchoolStatus, int]] = []
+        self.first_heard: list[tuple[str, int]] = []
         self.touched: set[str] = set()
         """Schools that must be looked at and saved: rules that reach beyond their school add to it."""
         self.touched_incidents: set[str] = set()

@@ -91,6 +91,11 @@ class Engine:
         taken, self._desk.statuses = self._desk.statuses, []
         return taken
 
+    def take_first_heard(self) -> list[tuple[str, int]]:
+        """Schools that spoke for the first time ever since the last call, and when."""
+        taken, self._desk.first_heard = self._desk.first_heard, []
+        return taken
+
     def take_touched(self) -> tuple[set[str], set[str]]:
         """Schools and incidents that must be saved since the last call."""
         desk = self._desk

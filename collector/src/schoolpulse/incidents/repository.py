@@ -98,6 +98,30 @@ class IncidentRepository:
                 for row in connection.execute(select(rows.school, rows.status))
             }
 
+    def first_seen(self, school_id: str) -> int | None:
+        """When the school's agent was heard for the first time ever, ms.
+
+        Hours before it are unknown and not connected. None where it never was; 0 where that was before
+        anybody wrote it down.
+        """
+        query = select(tables.first_seen.c.at_ms).where(tables.first_seen.c.school == school_id)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def first_seen_all(self) -> Mapping[str, int]:
+        """`first_seen` of every school that was ever heard, in one query."""
+        with self._engine.connect() as connection:
+            return {row.school: row.at_ms for row in connection.execute(select(tables.first_seen))}
+
+    def note_first_seen(self, connection: Connection, rows: Iterable[tuple[str, int]]) -> None:
+        """Write down, on the caller's transaction, schools that spoke for the first time; the first counts."""
+        values: builtins.list[dict[str, object]] = [
+            {"school": school, "at_ms": at_ms} for school, at_ms in rows
+        ]
+        if values:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            connection.execute(dialect.insert(tables.first_seen).on_conflict_do_nothing(), values)
+
     def load(self) -> tuple[EngineState, int]:
         """The engine's memory and the journal position up to which it has seen everything."""
         with self._engine.connect() as connection:

@@ -20,6 +20,7 @@ from schoolpulse.incidents.people import Maintenance
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.roster import Roster
+from schoolpulse.incidents.state import EngineState
 from schoolpulse.messages import Received
 from schoolpulse.metrics import Metrics
 from schoolpulse.registry.models import School
@@ -180,9 +181,11 @@ class IncidentSink:
         self._take_up_registry()
         transitions = work()
         touched = self._engine.take_touched()
+        first_heard = self._engine.take_first_heard()
         if always or transitions or any(touched):
             with self._sql.begin() as connection:
                 self._repository.save(connection, transitions, self._engine.state, touched, position)
+                self._repository.note_first_seen(connection, first_heard)
                 if self._outbox is not None and transitions:
                     self._outbox.put(connection, transitions)
             self._position = position
@@ -215,12 +218,21 @@ class IncidentSink:
 
     def _load(self) -> Engine:
         state, self._position = self._repository.load()
+        self._complete_first_seen(state)
         self._schools = self._registry.schools()
         self._mutes.roster = Roster(self._schools)
         self._mutes.windows = Maintenance(self._sql).after(state.own.now_ms)
         engine = Engine(self._policy, self._mutes.roster, state, self._mutes)
         self._count(engine)
         return engine
+
+    def _complete_first_seen(self, state: EngineState) -> None:
+        """Schools that an earlier version heard and wrote nothing down about: nobody knows since when."""
+        known = self._repository.first_seen_all()
+        rows = [(one.school, 0) for one in state.schools.values() if one.heard_ms and one.school not in known]
+        if rows:
+            with self._sql.begin() as connection:
+                self._repository.note_first_seen(connection, rows)
 
     def _count(self, engine: Engine) -> None:
         if self._metrics is not None:

@@ -42,6 +42,15 @@ school_state = Table(
     Column("body", Text, nullable=False),
 )
 
+# When a school's agent was heard for the first time, ms: before it, nothing about the school is known.
+# Written once. 0 where it was heard before this was written down.
+first_seen = Table(
+    "incident_first_seen",
+    metadata,
+    Column("school", String(64), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
 cursor = Table(
     "incident_cursor",
     metadata,

@@ -106,6 +106,8 @@ def _alive(desk: Desk, school: SchoolState, boot: str, *, new_session: bool) -> 
     school.weak_ms = school.will_ms = school.stopped_ms = 0
     if boot and boot != school.boot:
         school.boot_before, school.boot = school.boot, boot
+    if not before_ms:
+        desk.first_heard.append((school.school, desk.now_ms))
     if desk.blind:
         blindness.heard(desk, before_ms)
     if new_session or SILENCE in school.tracks:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 import uvicorn
+from access_parts import access_for
 from parts import free_port
 
 from schoolpulse.api.app import create_app
@@ -240,6 +241,7 @@ class Backend:
         self.parts = {"journal": "ok", "store": "ok"}
         self._position = 0
         self.services = Services(
+            access=access_for(self.clock),
             registry=self.registry,
             store=self.store,
             incidents=self.incidents,

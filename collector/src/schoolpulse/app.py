@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 
 from schoolpulse import __version__, interpreter
+from schoolpulse.access.access import Access
 from schoolpulse.api.app import create_app
 from schoolpulse.api.services import Services
 from schoolpulse.broker.base import EmbeddedBroker
@@ -66,6 +67,9 @@ class Collector:
         self._server = WebServer(config.http.host, config.http.port)
         self.url = f"http://{config.http.host}:{self._server.port}/"
         self._database = config.open_state()
+        self.access = Access(
+            self._database, self.clock, settings=config.access, listens_on=config.http.host
+        )
         self.registry = Registry(self._database)
         self.journal = Journal(
             config.data_dir / "journal.db",
@@ -215,6 +219,7 @@ class Collector:
 
     def _services(self) -> Services:
         return Services(
+            access=self.access,
             registry=self.registry,
             store=self.store,
             incidents=self.incidents,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Engine
 
 from schoolpulse import toml_file
+from schoolpulse.access.settings import AccessSettings
 from schoolpulse.broker.registry import BROKERS
 from schoolpulse.database import connect
 from schoolpulse.ingest.settings import BrokerSettings, IngestSettings
@@ -68,6 +69,7 @@ class Config(_Section):
     policy_file: Path | None = None
     """What counts as an outage and who is told when: `schoolpulse.notify.policy`."""
     http: HttpSettings = HttpSettings()
+    access: AccessSettings = AccessSettings()
     embedded_broker: EmbeddedBrokerSettings | None = None
     broker: BrokerSettings = Field(default_factory=BrokerSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from timelines import T0, Timeline
 from timelines import school as school_named
 
+from schoolpulse.access.access import Access
 from schoolpulse.api.app import create_app
 from schoolpulse.api.services import Services
 from schoolpulse.database import connect
@@ -59,6 +60,7 @@ class District:
         )
         self.repository = IncidentRepository(engine)
         self.services = Services(
+            access=Access(engine, clock),
             registry=self.registry,
             store=store,
             incidents=self.repository,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -10,8 +9,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from schoolpulse.api import events, health, incidents, kpi, problems, schools
+from schoolpulse.api import events, guards, health, incidents, kpi, problems, schools
 from schoolpulse.api.encoding import SchoolEncoder
+from schoolpulse.api.gate import Gate
 from schoolpulse.api.schemas import Problem
 from schoolpulse.api.services import Services
 from schoolpulse.web import routes
@@ -31,17 +31,11 @@ SECURITY_HEADERS = {
 }
 
 
-async def anyone() -> None:
-    """The guard of a collector that listens on loopback only: whoever reaches it may read."""
-
-
-def create_app(services: Services, *, guard: Callable[..., Any] = anyone) -> FastAPI:
+def create_app(services: Services) -> FastAPI:
     """The application over `services`.
 
     Args:
         services: what answers behind it.
-        guard: a FastAPI dependency that every route of the API depends on, and that raises `Refused`
-            where the caller may not read.
 
     Before its server is asked to end, call ``services.live.close()``, which lets the viewers of
     ``/api/v1/events`` go.
@@ -56,7 +50,7 @@ def create_app(services: Services, *, guard: Callable[..., Any] = anyone) -> Fas
         separate_input_output_schemas=False,
     )
     problems.install(app)
-    api = APIRouter(prefix=API, dependencies=[Depends(guard)])
+    api = APIRouter(prefix=API, dependencies=[Depends(guards.viewer)])
     encoder = SchoolEncoder()
     api.include_router(schools.router(services, encoder))
     api.include_router(incidents.router(services))
@@ -67,6 +61,7 @@ def create_app(services: Services, *, guard: Callable[..., Any] = anyone) -> Fas
     app.include_router(routes.router(lambda school_id: services.registry.school(school_id) is not None))
     _describe_problems(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Gate, access=services.access)
     app.add_middleware(Headers)
     return app
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from schoolpulse.access.access import Access
+from schoolpulse.access.audit import AuditLog
 from schoolpulse.clock import Clock
 from schoolpulse.incidents.model import Incident, Transition
 from schoolpulse.live import LiveView
@@ -67,6 +69,7 @@ class Services:
     block. `tick_s` is how often viewers are told of changes, which merges what happens in between.
     """
 
+    access: Access
     registry: RegistryReader
     store: SeriesReader
     incidents: IncidentReader
@@ -77,3 +80,8 @@ class Services:
     ready: Callable[[], Mapping[str, str]]
     tick_s: float = 1.0
     max_viewers: int = 500
+
+    @property
+    def audit(self) -> AuditLog:
+        """Where every change that somebody makes is put down."""
+        return self.access.audit

@@ -5,13 +5,14 @@ Files here are only ever added. Their names end in the kind.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from contract.malformed_base import NOW_MS
 
 from schoolpulse.contract.decode import decode
-from schoolpulse.contract.models import Confirm, Telemetry
+from schoolpulse.contract.models import Command, Confirm, Telemetry
 from schoolpulse_agent import wire
 from schoolpulse_agent.wire import Kind
 
@@ -27,6 +28,10 @@ def test_a_sample_of_version_1_is_understood(path: Path) -> None:
     kind, payload = _kind(path), path.read_bytes()
     if kind is Kind.CONFIRM:
         assert wire.parse_confirm(payload).through == Confirm.model_validate_json(payload).through
+        return
+    if kind is Kind.COMMAND:
+        command = Command.model_validate_json(payload)
+        assert json.loads(command.model_dump_json(exclude_unset=True)) == json.loads(payload)
         return
     decoded = decode(wire.topic("thcs-go-vap", kind), payload, NOW_MS)
     assert decoded.kind is kind
@@ -54,4 +59,4 @@ def test_the_round_is_read_to_the_letter() -> None:
 
 
 def test_there_is_a_sample_of_every_kind() -> None:
-    assert {_kind(path) for path in SAMPLES} == set(Kind) - {Kind.COMMAND}  # no agent takes commands yet
+    assert {_kind(path) for path in SAMPLES} == set(Kind)

@@ -2,14 +2,17 @@
 
 SchoolPulseError
 ├── UsageError              the caller asked for something that cannot be
+│   ├── Clash               ... while things stand as they do
 │   ├── ConfigError         a configuration with all of its mistakes
 │   └── ImportRefused       a registry file with all of its mistakes
+├── TooOften                somebody tries again too soon
 ├── Rejected                one input that goes to quarantine, with its reason
 │   └── RejectedBatch       ... a batch that still says which it is, so that it can be confirmed
 ├── JournalFull             the disk or the limit says stop: nothing is acknowledged
 ├── SinkUnavailable         a sink cannot take more now; try the same again later
 │   └── StoreUnavailable    ... because its database is away or says so
 ├── BrokerUnavailable       no broker could be started or reached
+├── AccountsUnavailable     the broker's accounts cannot be changed now
 ├── GrafanaRefused          Grafana is away, too old, or says no
 └── EndpointRefused         a webhook target that policy forbids
 """
@@ -56,12 +59,28 @@ class UsageError(SchoolPulseError):
         self.problems = tuple(problems)
 
 
+class Clash(UsageError):
+    """The caller asked for something that does not go with what is there: a name that is taken."""
+
+
 class ConfigError(UsageError):
     """A configuration is refused, with all of its mistakes at once."""
 
 
 class ImportRefused(UsageError):
     """A registry file is refused whole, with all of its mistakes at once."""
+
+
+class TooOften(SchoolPulseError):
+    """Somebody tries again too soon; nothing was looked at.
+
+    Args:
+        retry_after_s: how long to wait.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class Rejected(SchoolPulseError):
@@ -117,6 +136,10 @@ class StoreUnavailable(SinkUnavailable):
 
 class BrokerUnavailable(SchoolPulseError):
     """No MQTT broker could be started or reached."""
+
+
+class AccountsUnavailable(SchoolPulseError):
+    """The broker's accounts cannot be read or changed now; what is owed to them is tried again."""
 
 
 class GrafanaRefused(SchoolPulseError):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic.config import JsonDict
 
 from schoolpulse_agent import wire
 
@@ -115,6 +116,40 @@ class Birth(_Message):
     probes: list[Text] = Field(default=[], max_length=64)
     """Names of the probes that run."""
     uplinks: list[Uplink] = Field(default=[], max_length=16)
+
+
+def _needs(do: str, *keys: str) -> JsonDict:
+    """The JSON Schema of: where it says `do`, it says `keys` too."""
+    return {"if": {"properties": {"do": {"const": do}}}, "then": {"required": list(keys)}}
+
+
+class Command(_Message):
+    """What an agent is asked to do. It carries out each id once, and answers it each time it comes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [_needs("run_probe", "probe"), _needs("set_interval", "probe", "interval_s")]
+        }
+    )
+
+    id: Id
+    do: Literal["run_probe", "speed_test", "send_birth", "set_interval"]
+    """`run_probe`: look once, now. `speed_test`: test the line soon. `send_birth`: publish the birth again.
+    `set_interval`: another interval until the agent is started again. There is none that runs a program."""
+    expires: TimeMs
+    """By the agent's clock nothing is done any more after this time; at most a day ahead."""
+    probe: Annotated[Text, Field(min_length=1)] | None = None
+    """Which probe, as in the birth's `probes`: for `run_probe` and `set_interval`."""
+    interval_s: Annotated[float, Field(ge=1, le=3600)] | None = None
+    """For `set_interval`, seconds."""
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Command:
+        if self.do in {"run_probe", "set_interval"} and self.probe is None:
+            raise ValueError("probe is missing")
+        if self.do == "set_interval" and self.interval_s is None:
+            raise ValueError("interval_s is missing")
+        return self
 
 
 class Reply(_Message):

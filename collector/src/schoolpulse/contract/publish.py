@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from schoolpulse.contract.models import Birth, Confirm, Reply, State, Telemetry
+from schoolpulse.contract.models import Birth, Command, Confirm, Reply, State, Telemetry
 from schoolpulse_agent import wire
 from schoolpulse_agent.wire import Kind
 
@@ -28,6 +28,7 @@ MESSAGES: dict[Kind, tuple[type[BaseModel], bool]] = {
     Kind.STATE: (State, True),
     Kind.BIRTH: (Birth, True),
     Kind.TELEMETRY: (Telemetry, False),
+    Kind.COMMAND: (Command, False),
     Kind.REPLY: (Reply, False),
     Kind.CONFIRM: (Confirm, False),
 }

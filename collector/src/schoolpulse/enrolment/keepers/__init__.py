@@ -1,0 +1,1 @@
+"""Who keeps the agents' accounts at the broker: a file a kind."""

@@ -88,7 +88,8 @@ class Collector:
             public_url=config.http.public_url,
         )
         self._delivery = Delivery(self.outbox, self.clock, self.metrics)
-        self._rounds = Rounds(self._database, self.outbox, rules.summary, self.clock)
+        keep_ms = round(config.outbox.keep_days * 86_400_000)
+        self._rounds = Rounds(self._database, self.outbox, rules.summary, self.clock, keep_ms=keep_ms)
         self.live = LiveView(self.registry, self.clock, position=self.journal.last_position)
         self._exporter = self._make_exporter()
         self._incident_sink = IncidentSink(

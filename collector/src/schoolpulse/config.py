@@ -17,7 +17,7 @@ from schoolpulse.access.settings import AccessSettings
 from schoolpulse.broker.registry import BROKERS
 from schoolpulse.database import connect
 from schoolpulse.ingest.settings import BrokerSettings, IngestSettings
-from schoolpulse.notify.settings import EndpointSettings
+from schoolpulse.notify.settings import EndpointSettings, OutboxSettings
 from schoolpulse.stores.registry import StoreSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -75,6 +75,7 @@ class Config(_Section):
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     store: StoreSettings
     endpoints: tuple[EndpointSettings, ...] = ()
+    outbox: OutboxSettings = OutboxSettings()
 
     @model_validator(mode="before")
     @classmethod

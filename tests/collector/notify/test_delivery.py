@@ -120,7 +120,7 @@ def test_a_failing_receiver_gets_the_same_message_again_on_schedule(sql: SqlEngi
     waits = [(after - before) / 1000 for before, after in pairwise(times)]
     assert waits == list(SCHEDULE_S)
     assert len({(call.id, call.body) for call in there.calls}) == 1
-    assert outbox.deliveries("ops")[0].state == "given_up"
+    assert outbox.history.page("ops")[0].state == "given_up"
 
 
 def test_order_is_kept_per_incident_and_other_incidents_overtake(sql: SqlEngine) -> None:
@@ -198,8 +198,8 @@ def test_a_redirect_is_not_followed(sql: SqlEngine) -> None:
         put(outbox, sql, outage()[:1])
         Delivery(outbox, FakeClock(T0 + 3_600_000)).deliver_due()
     assert elsewhere.calls == []
-    assert outbox.deliveries("ops")[0].last_status == 307
-    assert outbox.deliveries("ops")[0].state == "pending"
+    assert outbox.history.page("ops")[0].last_status == 307
+    assert outbox.history.page("ops")[0].state == "pending"
 
 
 def test_a_receiver_that_hangs_delays_no_other(sql: SqlEngine) -> None:
@@ -212,7 +212,7 @@ def test_a_receiver_that_hangs_delays_no_other(sql: SqlEngine) -> None:
         delivery.start()
         well.wait_for(lambda calls: len(calls) == 4)
         stuck.wait_for(lambda calls: len(calls) == 2)  # one an incident: the all-clear waits its turn
-        assert outbox.deliveries("stuck")[0].state == "pending"
+        assert outbox.history.page("stuck")[0].state == "pending"
         stuck.over.set()
         delivery.stop()
 
@@ -222,7 +222,7 @@ def test_a_receiver_that_hangs_is_cut_after_the_time_out(sql: SqlEngine) -> None
         outbox = outbox_of(sql, endpoint(stuck.url), timeout_s=0.2)
         put(outbox, sql, outage()[:1])
         assert Delivery(outbox, FakeClock(T0 + 3_600_000)).deliver_due() == 1
-    row = outbox.deliveries("ops")[0]
+    row = outbox.history.page("ops")[0]
     assert (row.state, row.attempts) == ("pending", 1)
     assert row.last_error
 
@@ -246,7 +246,7 @@ def test_each_transition_is_one_row_an_endpoint_whatever_is_put_again(sql: SqlEn
     )
     transitions = outage()
     put(outbox, sql, transitions)
-    assert len(outbox.deliveries("ops")) == 2
-    assert len(outbox.deliveries("b")) == len(transitions) == 3
+    assert len(outbox.history.page("ops")) == 2
+    assert len(outbox.history.page("b")) == len(transitions) == 3
     assert set(channels()) == {"schoolpulse", "alertmanager", "apprise"}
     assert new_secret() != new_secret()

@@ -76,7 +76,7 @@ def hear(sql: SqlEngine, outbox: Outbox, first: int = 0, last: int = 1500) -> No
 
 def told(outbox: Outbox) -> dict[str, list[str]]:
     return {
-        name: [json.loads(row.body)["type"] for row in reversed(outbox.deliveries(name))]
+        name: [json.loads(row.body)["type"] for row in reversed(outbox.history.page(name))]
         for name in ("ops", "boss", "p2")
     }
 
@@ -163,7 +163,7 @@ def test_what_is_still_open_at_seven_is_told_once(sql: SqlEngine) -> None:
     for at_ms in (seven - 1000, seven, seven + 5000, seven + 4_000_000):
         rounds.step(at_ms)
     assert told(outbox)["boss"] == ["incident.opened", "summary"]
-    data = json.loads(outbox.deliveries("boss")[0].body)["data"]
+    data = json.loads(outbox.history.page("boss")[0].body)["data"]
     assert data["title"] == "☀️ Còn 1 sự cố chưa khắc phục"
     assert data["text"] == "Trường s1: Mất kết nối, từ 21:18 21/09/2026"
     assert len(data["incidents"]) == 1

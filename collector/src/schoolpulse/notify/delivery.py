@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from schoolpulse.clock import Clock
 from schoolpulse.metrics import Metrics
 from schoolpulse.notify.channels.base import Outcome
-from schoolpulse.notify.outbox import Outbox, OutboxRow
+from schoolpulse.notify.history import OutboxRow
+from schoolpulse.notify.outbox import Outbox
 
 log = logging.getLogger(__name__)
 

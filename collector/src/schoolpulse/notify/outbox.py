@@ -5,49 +5,22 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, func, select, update
+from sqlalchemy import Connection, Engine, delete, false, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from schoolpulse.incidents.model import Change, Incident, Transition
+from schoolpulse.incidents.tables import incident
 from schoolpulse.notify.channels.base import Channel, Note, Outcome
+from schoolpulse.notify.history import EndpointHealth, History, OutboxRow, outbox_row
 from schoolpulse.notify.message import summary_of, text_of
 from schoolpulse.notify.policy import Route
 from schoolpulse.notify.settings import EndpointSettings
 from schoolpulse.notify.tables import DELIVERED, GIVEN_UP, PENDING, endpoint_state, outbox
 from schoolpulse.registry.models import School
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRow:
-    """One message to one endpoint and how it stands; times are milliseconds since 1970, UTC."""
-
-    id: str
-    incident: str
-    number: int
-    endpoint: str
-    created_ms: int
-    body: str
-    state: str
-    attempts: int
-    next_ms: int
-    last_ms: int | None
-    last_status: int | None
-    last_error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointHealth:
-    """How one endpoint does. `disabled_ms` is set where it said 410: nothing is sent to it any more."""
-
-    settings: EndpointSettings
-    disabled_ms: int | None
-    ok_ms: int | None
-    failed_ms: int | None
-    error: str
-    pending: int
+TRIM_ROWS = 1_000
 
 
 class Outbox:
@@ -73,6 +46,8 @@ class Outbox:
         public_url: str = "",
     ) -> None:
         self._engine = engine
+        self.history = History(engine, endpoints)
+        """For reading: how endpoints do, what became of messages."""
         self._endpoints = {endpoint.id: endpoint for endpoint in endpoints}
         self._channels = channels
         self.school = school
@@ -84,13 +59,11 @@ class Outbox:
     def put(self, connection: Connection, transitions: Sequence[Transition]) -> None:
         """Add a row for each of `transitions` and each endpoint that is to hear of it, once."""
         # Disabled endpoints too: what they miss waits until an operator enables them again.
-        rows = [
-            self._row(transition, self._endpoints[endpoint])
-            for transition in transitions
-            for endpoint in self._told(connection, transition)
-        ]
-        if rows:
-            self._insert(connection, rows)
+        for transition in transitions:  # one by one: an all-clear asks who was told of the opening
+            told = self._told(connection, transition)
+            rows = [self._row(transition, self._endpoints[endpoint]) for endpoint in told]
+            if rows:
+                self._insert(connection, rows)
 
     def tell(self, connection: Connection, transition: Transition, endpoints: Iterable[str]) -> None:
         """Tell `endpoints` of `transition`, those of them that have not heard of it yet."""
@@ -181,7 +154,7 @@ class Outbox:
         )
         query = select(outbox).where(outbox.c.seq.in_(first)).order_by(outbox.c.next_ms, outbox.c.seq)
         with self._engine.connect() as connection:
-            rows = [_outbox_row(row) for row in connection.execute(query).mappings()]
+            rows = [outbox_row(row) for row in connection.execute(query).mappings()]
         return [row for row in rows if row.id not in busy]
 
     def record(self, row: OutboxRow, outcome: Outcome, now_ms: int, next_ms: int | None) -> None:
@@ -189,8 +162,14 @@ class Outbox:
         state = (
             DELIVERED if outcome.delivered else PENDING if next_ms is not None or outcome.gone else GIVEN_UP
         )
+        known = endpoint_state.c
         health: dict[str, Any] = {"error": outcome.error[:200]}
-        health |= {"ok_ms": now_ms} if outcome.delivered else {"failed_ms": now_ms}
+        if outcome.delivered:
+            health |= {"ok_ms": now_ms, "failing_ms": None, "delivered": known.delivered + 1}
+        else:
+            failing_ms = func.coalesce(known.failing_ms, now_ms)
+            health |= {"failed_ms": now_ms, "failing_ms": failing_ms}
+            health |= {"given_up": known.given_up + 1} if state == GIVEN_UP else {}
         if outcome.gone:
             health["disabled_ms"] = now_ms
         with self._engine.begin() as connection:
@@ -211,7 +190,7 @@ class Outbox:
     def enable(self, endpoint_id: str) -> None:
         """Send to an endpoint again that had said 410; what waits for it is sent at once."""
         with self._engine.begin() as connection:
-            self._save_health(connection, endpoint_id, {"disabled_ms": None, "error": ""})
+            self._save_health(connection, endpoint_id, {"disabled_ms": None, "failing_ms": None, "error": ""})
         self.wake()
 
     def pending(self) -> int:
@@ -220,35 +199,32 @@ class Outbox:
             query = select(func.count()).select_from(outbox).where(outbox.c.state == PENDING)
             return connection.execute(query).scalar_one()
 
+    def trim(self, before_ms: int, limit: int = TRIM_ROWS) -> int:
+        """Forget up to `limit` messages that are done and made before `before_ms`; how many it were.
+
+        Those of an incident that is not over since before then stay: they say who was told already, so
+        that nobody is told twice and who was told of its beginning is told of its end.
+        """
+        rows, done = outbox.c, (DELIVERED, GIVEN_UP)
+        over = incident.c.resolved_ms < before_ms
+        told = select(incident.c.id).where(incident.c.id == rows.incident, ~func.coalesce(over, false()))
+        waits = outbox.alias("waits")
+        waiting = select(waits.c.seq).where(waits.c.incident == rows.incident, waits.c.state == PENDING)
+        query = (
+            select(rows.seq)
+            .where(rows.state.in_(done), rows.created_ms < before_ms, ~told.exists(), ~waiting.exists())
+            .order_by(rows.seq)
+            .limit(limit)
+        )
+        with self._engine.begin() as connection:
+            found = connection.execute(query).scalars().all()
+            if found:
+                connection.execute(delete(outbox).where(rows.seq.in_(found)))
+        return len(found)
+
     def endpoints(self) -> Sequence[EndpointHealth]:
         """Every configured endpoint and how it does."""
-        counts = (
-            select(outbox.c.endpoint, func.count().label("pending"))
-            .where(outbox.c.state == PENDING)
-            .group_by(outbox.c.endpoint)
-        )
-        with self._engine.connect() as connection:
-            pending = {row.endpoint: row.pending for row in connection.execute(counts)}
-            known = {row.endpoint: row for row in connection.execute(select(endpoint_state))}
-        return [
-            EndpointHealth(
-                settings=endpoint,
-                disabled_ms=row.disabled_ms if (row := known.get(endpoint.id)) is not None else None,
-                ok_ms=row.ok_ms if row is not None else None,
-                failed_ms=row.failed_ms if row is not None else None,
-                error=row.error if row is not None else "",
-                pending=pending.get(endpoint.id, 0),
-            )
-            for endpoint in self._endpoints.values()
-        ]
-
-    def deliveries(self, endpoint_id: str, *, limit: int = 100) -> Sequence[OutboxRow]:
-        """The newest messages of an endpoint."""
-        query = (
-            select(outbox).where(outbox.c.endpoint == endpoint_id).order_by(outbox.c.seq.desc()).limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return [_outbox_row(row) for row in connection.execute(query).mappings()]
+        return self.history.endpoints()
 
     def _row(self, transition: Transition, endpoint: EndpointSettings) -> dict[str, object]:
         incident = transition.incident
@@ -277,15 +253,14 @@ class Outbox:
 
     @staticmethod
     def _save_health(connection: Connection, endpoint_id: str, values: dict[str, Any]) -> None:
+        """Change what is known of an endpoint; `values` may be expressions over what stands there."""
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(endpoint_state).values({"endpoint": endpoint_id, "error": ""} | values)
-        connection.execute(statement.on_conflict_do_update(index_elements=["endpoint"], set_=values))
+        fresh = {"endpoint": endpoint_id, "error": "", "delivered": 0, "given_up": 0}
+        connection.execute(dialect.insert(endpoint_state).values(fresh).on_conflict_do_nothing())
+        here = endpoint_state.c.endpoint == endpoint_id
+        connection.execute(update(endpoint_state).where(here).values(values))
 
 
 def message_id_of(incident: str, number: int, endpoint: str) -> str:
     """The `webhook-id`: the same for the same content to the same endpoint, whenever it is asked for."""
     return "msg_" + hashlib.sha256(f"{endpoint}|{incident}|{number}".encode()).hexdigest()[:24]
-
-
-def _outbox_row(row: RowMapping) -> OutboxRow:
-    return OutboxRow(**{name: row[name] for name in OutboxRow.__dataclass_fields__})

@@ -24,6 +24,8 @@ from schoolpulse.notify.policy import Summary
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
+KEEP_MS = 90 * 86_400_000
+TRIM_EVERY_MS = 600_000
 SUMMARY_LATE_MS = 3_600_000
 """A summary that could not be made within that time is left out: nobody wants the morning's at noon."""
 
@@ -36,14 +38,19 @@ class Rounds:
         outbox: where rows go, and whose routes say to whom.
         summary: when the morning's summary is made; None for never.
         clock: what time it is.
+        keep_ms: how long what is done stays in the outbox.
     """
 
-    def __init__(self, engine: Engine, outbox: Outbox, summary: Summary | None, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, outbox: Outbox, summary: Summary | None, clock: Clock, *, keep_ms: int = KEEP_MS
+    ) -> None:
         self._engine = engine
         self._incidents = IncidentRepository(engine)
         self._outbox = outbox
         self._summary = summary
         self._clock = clock
+        self._keep_ms = keep_ms
+        self._trimmed_ms = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
 
@@ -66,6 +73,8 @@ class Rounds:
                     self._tell(incident, now_ms)
         if self._summary is not None:
             self._summarise(self._summary, now_ms)
+        if now_ms - self._trimmed_ms >= TRIM_EVERY_MS and not self._outbox.trim(now_ms - self._keep_ms):
+            self._trimmed_ms = now_ms  # else there is more: the next round goes on
 
     def _tell(self, incident: Incident, now_ms: int) -> None:
         transitions = self._incidents.transitions(incident.id)

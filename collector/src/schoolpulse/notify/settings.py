@@ -14,6 +14,15 @@ from schoolpulse.notify.signing import decode_secret
 Format = Literal["schoolpulse", "alertmanager", "apprise"]
 
 
+class OutboxSettings(BaseModel):
+    """``[outbox]``: the record of what was sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_days: Annotated[float, Field(ge=2, le=3660)] = 90.0
+    """How long messages that were taken or given up are kept after their incident's end. What waits stays."""
+
+
 class EndpointSettings(BaseModel):
     """One receiver of webhooks.
 

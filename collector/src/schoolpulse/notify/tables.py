@@ -36,4 +36,8 @@ endpoint_state = Table(
     Column("ok_ms", BigInteger),
     Column("failed_ms", BigInteger),
     Column("error", String(200), nullable=False),
+    # Since when every attempt has failed; how many messages were ever taken, and given up: rows are trimmed.
+    Column("failing_ms", BigInteger),
+    Column("delivered", BigInteger, nullable=False, server_default="0"),
+    Column("given_up", BigInteger, nullable=False, server_default="0"),
 )

@@ -1,165 +1,209 @@
-"""The registry in the relational database, read from memory."""
+"""The registry in the relational database: who is where, read from memory, and every change of it."""
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
+from sqlalchemy import Engine, select
 
+from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.registry import tables
-from schoolpulse.registry.models import Line, School
-
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    version: int = 0
-    schools: tuple[School, ...] = ()
-    by_id: Mapping[str, School] = field(default_factory=dict)
-    by_agent: Mapping[str, School] = field(default_factory=dict)
+from schoolpulse.registry.models import (
+    ROLES,
+    AgentPeriod,
+    Change,
+    Contact,
+    Device,
+    LinePeriod,
+    School,
+)
+from schoolpulse.registry.periods import begin, day_start, end
+from schoolpulse.registry.snapshot import Snapshot, load
+from schoolpulse.registry.writing import Writer
 
 
 class Registry:
-    """Schools, lines and agents.
+    """Schools, lines, agents, devices and contacts, with their history.
 
-    Every read is answered from an immutable snapshot, so that the ingest path never waits for a
-    database; every change replaces the snapshot after it was committed.
+    What the ingest path asks (schools, agents, lines) is answered from an immutable snapshot, so that it
+    never waits for a database; every change replaces the snapshot after it was committed. Devices, contacts
+    and the record of changes are read from the database.
+
+    Args:
+        engine: the relational state.
+        clock: says which lines are those of now, and stamps changes.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
         self._engine = engine
+        self._clock = clock or SystemClock()
         self._write = threading.Lock()
         self._snapshot = self._load()
 
     def schools(self) -> Sequence[School]:
-        """Every school, by name."""
+        """Every open school, by name; the same object until something changes."""
         return self._snapshot.schools
 
+    def every_school(self) -> Sequence[School]:
+        """Every school that there ever was, the closed ones too, by name."""
+        return self._snapshot.every
+
     def school(self, school_id: str) -> School | None:
-        """The school with that id."""
+        """The school with that id, be it open or closed."""
         return self._snapshot.by_id.get(school_id)
 
-    def school_of(self, agent_id: str) -> School | None:
-        """The school whose agent that is; None where the registry knows no such agent."""
-        return self._snapshot.by_agent.get(agent_id)
+    def school_of(self, agent_id: str, at_ms: int | None = None) -> School | None:
+        """The school whose agent that is now, or was at `at_ms`; None where the registry knows none."""
+        return self._snapshot.school_of(agent_id, at_ms)
 
-    def upsert(self, schools: Iterable[School]) -> None:
-        """Add `schools`, or replace those with the same id, all or none.
+    def lines_between(self, school_id: str, from_ms: int, to_ms: int) -> Sequence[LinePeriod]:
+        """The periods of a school's lines that touch ``[from_ms, to_ms)``: whole, primary first, by time.
 
-        An agent that stood at another school moves; where two of `schools` name it, the last one has it.
+        `LinePeriod.overlap` cuts one to the range. Empty for a school that is not there.
+        """
+        school = self.school(school_id)
+        return school.lines_between(from_ms, to_ms) if school else ()
+
+    def snapshot(self) -> Snapshot:
+        """All that is in memory, as one unchanging whole."""
+        return self._snapshot
+
+    def agents_of(self, school_id: str) -> Sequence[AgentPeriod]:
+        """The agents that stand and stood at a school, the oldest first."""
+        now, past = tables.agent.c, tables.past_agent.c
+        with self._engine.connect() as connection:
+            query = select(tables.past_agent).where(past.school_id == school_id)
+            found = [
+                AgentPeriod(row.agent_id, school_id, row.valid_from_ms, row.valid_to_ms)
+                for row in connection.execute(query.order_by(past.valid_to_ms, past.id))
+            ]
+            found += [
+                AgentPeriod(row.id, school_id, row.valid_from_ms)
+                for row in connection.execute(select(tables.agent).where(now.school_id == school_id))
+            ]
+        return found
+
+    def devices(self, school_id: str | None = None) -> Sequence[Device]:
+        """The recorded devices of a school, or of all, by school and id."""
+        rows = tables.device.c
+        query = select(tables.device).order_by(rows.school_id, rows.device_id)
+        if school_id is not None:
+            query = query.where(rows.school_id == school_id)
+        with self._engine.connect() as connection:
+            return [Device(**row) for row in connection.execute(query).mappings()]
+
+    def contacts(self, school_id: str | None = None) -> Sequence[Contact]:
+        """The contacts of a school, or of all, by school and function."""
+        rows = tables.contact.c
+        query = select(tables.contact).order_by(rows.school_id, rows.function)
+        if school_id is not None:
+            query = query.where(rows.school_id == school_id)
+        with self._engine.connect() as connection:
+            return [Contact(**row) for row in connection.execute(query).mappings()]
+
+    def changes(
+        self,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        school_id: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Change]:
+        """What was changed in ``[from_ms, to_ms)``, the newest first, older than the id `before`."""
+        rows = tables.change.c
+        query = select(tables.change).order_by(rows.id.desc()).limit(limit)
+        if from_ms is not None:
+            query = query.where(rows.at_ms >= from_ms)
+        if to_ms is not None:
+            query = query.where(rows.at_ms < to_ms)
+        if school_id is not None:
+            query = query.where(rows.school_id == school_id)
+        if before is not None:
+            query = query.where(rows.id < before)
+        with self._engine.connect() as connection:
+            return [
+                Change(**{**row, "fields": {k: tuple(v) for k, v in json.loads(row["fields"]).items()}})
+                for row in connection.execute(query).mappings()
+            ]
+
+    @contextmanager
+    def change(self, by: str) -> Iterator[tuple[Writer, Snapshot]]:
+        """One transaction: a writer, and the registry as it stands with nobody else writing.
+
+        Everything is taken back where the block raises. Afterwards everybody who asks this registry, or
+        `refresh`es another one, sees the change.
         """
         with self._write:
             with self._engine.begin() as connection:
-                for school in schools:
-                    _save(connection, school)
-                _count_up(connection)
+                now_ms = self._clock.now_ms()
+                writer = Writer(connection, now_ms, by)
+                known = self._snapshot
+                if writer.count_up() != known.version + 1 or known.is_over(now_ms):
+                    known = load(connection, now_ms)
+                yield writer, known
+                writer.flush()
             self._snapshot = self._load()
 
+    def upsert(self, schools: Iterable[School], *, by: str = "console", from_ms: int | None = None) -> None:
+        """Add `schools`, or make those with the same id like them, all or none.
+
+        An agent that stood at another school moves; where two of `schools` name it, the last one has it.
+        A line that differs from the one of now begins at `from_ms`, by default at the start of this day in
+        Vietnam; the first line that a school gets has no beginning. What was before stays in the history.
+        """
+        with self.change(by) as (writer, known):
+            at_ms = day_start(self._clock.now_ms()) if from_ms is None else from_ms
+            moved: set[str | None] = set()
+            for school in schools:
+                before = known.by_id.get(school.id)
+                writer.save_school(school, before)
+                if before is not None and before.closed_ms is not None:
+                    writer.reopen_school(school.id)
+                _save_lines(writer, school, before, at_ms)
+                if before is None or before.agent_id != school.agent_id or school.agent_id in moved:
+                    writer.set_agent(school.id, school.agent_id)
+                    moved.add(school.agent_id)
+
+    def assign_agent(self, agent_id: str, school_id: str, *, by: str) -> None:
+        """Let the school have that agent from now on.
+
+        Raises:
+            KeyError: there is no such school.
+        """
+        with self.change(by) as (writer, known):
+            if school_id not in known.by_id:
+                raise KeyError(school_id)
+            writer.set_agent(school_id, agent_id)
+
     def refresh(self) -> bool:
-        """Take up what another process changed; whether there was anything. Cheap when there was not."""
-        with self._engine.connect() as connection:
-            if connection.execute(select(tables.version.c.version)).scalar() in (
-                None,
-                self._snapshot.version,
-            ):
-                return False
+        """Take up what another process changed, or a line that began or ended by its date.
+
+        Whether there was anything. Cheap when there was not.
+        """
+        snapshot = self._snapshot
+        if not snapshot.is_over(self._clock.now_ms()):
+            with self._engine.connect() as connection:
+                if connection.execute(select(tables.version.c.version)).scalar() in (None, snapshot.version):
+                    return False
         with self._write:
             self._snapshot = self._load()
         return True
 
-    def _load(self) -> _Snapshot:
+    def _load(self) -> Snapshot:
         with self._engine.connect() as connection:
-            version = connection.execute(select(tables.version.c.version)).scalar() or 0
-            areas = {row.id: row for row in connection.execute(select(tables.area))}
-            agents = {row.school_id: row.id for row in connection.execute(select(tables.agent))}
-            lines: dict[str, list[Line]] = {}
-            for row in connection.execute(select(tables.line).order_by(tables.line.c.role.desc())):
-                lines.setdefault(row.school_id, []).append(
-                    Line(
-                        role=row.role,
-                        provider=row.provider,
-                        technology=row.technology,
-                        contracted_down_mbps=row.contracted_down_mbps,
-                        contracted_up_mbps=row.contracted_up_mbps,
-                    )
-                )
-            rows = connection.execute(select(tables.school).order_by(tables.school.c.name)).all()
-        schools = []
-        for row in rows:
-            path: list[str] = []
-            at = row.area_id
-            while at is not None:
-                path.append(areas[at].name)
-                at = areas[at].parent_id
-            schools.append(
-                School(
-                    id=row.id,
-                    name=row.name,
-                    level=row.level,
-                    area=tuple(reversed(path)),
-                    lat=row.lat,
-                    lon=row.lon,
-                    agent_id=agents.get(row.id),
-                    lines=tuple(lines.get(row.id, ())),
-                )
-            )
-        return _Snapshot(
-            version,
-            tuple(schools),
-            {school.id: school for school in schools},
-            {school.agent_id: school for school in schools if school.agent_id},
-        )
+            return load(connection, self._clock.now_ms())
 
 
-def _save(connection: Connection, school: School) -> None:
-    values = {
-        "name": school.name,
-        "level": school.level,
-        "area_id": _area_id(connection, school.area),
-        "lat": school.lat,
-        "lon": school.lon,
-    }
-    known = tables.school.c.id == school.id
-    if connection.execute(update(tables.school).where(known).values(values)).rowcount == 0:
-        connection.execute(insert(tables.school).values(id=school.id, **values))
-    connection.execute(delete(tables.line).where(tables.line.c.school_id == school.id))
-    for line in school.lines:
-        connection.execute(
-            insert(tables.line).values(
-                school_id=school.id,
-                role=line.role,
-                provider=line.provider,
-                technology=line.technology,
-                contracted_down_mbps=line.contracted_down_mbps,
-                contracted_up_mbps=line.contracted_up_mbps,
-            )
-        )
-    connection.execute(
-        delete(tables.agent).where(
-            or_(tables.agent.c.school_id == school.id, tables.agent.c.id == school.agent_id)
-        )
-    )
-    if school.agent_id:
-        connection.execute(insert(tables.agent).values(id=school.agent_id, school_id=school.id))
-
-
-def _count_up(connection: Connection) -> None:
-    if connection.execute(update(tables.version).values(version=tables.version.c.version + 1)).rowcount == 0:
-        connection.execute(insert(tables.version).values(id=1, version=1))
-
-
-def _area_id(connection: Connection, path: Sequence[str]) -> int | None:
-    parent: int | None = None
-    for name in path:
-        found = connection.execute(
-            select(tables.area.c.id).where(
-                tables.area.c.name == name, tables.area.c.parent_id.is_not_distinct_from(parent)
-            )
-        ).scalar_one_or_none()
-        if found is None:
-            found = connection.execute(
-                insert(tables.area).values(name=name, parent_id=parent).returning(tables.area.c.id)
-            ).scalar_one()
-        parent = found
-    return parent
+def _save_lines(writer: Writer, school: School, before: School | None, at_ms: int) -> None:
+    """Let the lines of now be those of `school`."""
+    for role in ROLES:
+        wanted = school.line(role)
+        old = [period for period in before.history if period.line.role == role] if before else []
+        if wanted == (before.line(role) if before else None):
+            continue
+        new = begin(old, wanted, at_ms if old else None) if wanted else end(old, at_ms)
+        writer.set_line(school.id, role, old, new)

@@ -1,0 +1,284 @@
+"""Changes to the registry's tables, each leaving its row in the record, within the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Connection, Table, and_, delete, insert, select, update
+
+from schoolpulse.registry import tables
+from schoolpulse.registry.models import ROLES, Contact, Device, Line, LinePeriod, Role, School
+from schoolpulse.registry.periods import begin, end
+from schoolpulse.registry.snapshot import area_paths, by_time, period_of
+
+Fields = Mapping[str, tuple[object, object]]
+
+
+class Writer:
+    """One transaction's worth of changes, all at `at_ms` and by the same hand.
+
+    Args:
+        connection: within a transaction of the caller's.
+        at_ms: now.
+        by: who changes it: a caller's name, ``import``, ``console``.
+    """
+
+    def __init__(self, connection: Connection, at_ms: int, by: str) -> None:
+        self._connection = connection
+        self._at_ms = at_ms
+        self._by = by[:100]
+        self._areas: dict[tuple[str, ...], int] | None = None
+        self._notes: list[dict[str, object]] = []
+
+    def save_school(self, school: School, known: School | None) -> None:
+        """Insert or update the school itself, without its lines and agent."""
+        values = {
+            "name": school.name,
+            "level": school.level,
+            "area_id": self.area_id(school.area),
+            "lat": school.lat,
+            "lon": school.lon,
+        }
+        if known is None:
+            self._connection.execute(insert(tables.school).values(id=school.id, **values))
+            self.note("school", school.id, "added", school.id, {"name": (None, school.name)})
+            return
+        fields = {
+            name: (_said(getattr(known, name)), _said(getattr(school, name)))
+            for name in ("name", "level", "area", "lat", "lon")
+            if getattr(known, name) != getattr(school, name)
+        }
+        if fields:
+            self._connection.execute(
+                update(tables.school).where(tables.school.c.id == school.id).values(values)
+            )
+            self.note("school", school.id, "changed", school.id, fields)
+
+    def set_agent(self, school_id: str, agent_id: str | None) -> None:
+        """Give the school that agent and no other; an agent that stood elsewhere moves."""
+        here = self._connection.execute(
+            select(tables.agent).where(tables.agent.c.school_id == school_id)
+        ).one_or_none()
+        if (here.id if here else None) == agent_id:
+            return
+        if here is not None:
+            self._retire(here.id, school_id, here.valid_from_ms)
+        elsewhere = None
+        if agent_id is not None:
+            elsewhere = self._connection.execute(
+                select(tables.agent).where(tables.agent.c.id == agent_id)
+            ).one_or_none()
+            if elsewhere is not None:
+                self._retire(agent_id, elsewhere.school_id, elsewhere.valid_from_ms)
+                self.note("agent", agent_id, "removed", elsewhere.school_id, {"school": (None, school_id)})
+            # What a new agent measured before somebody recorded it is this school's.
+            new = elsewhere is None and not self._stood_somewhere(agent_id)
+            self._connection.execute(
+                insert(tables.agent).values(
+                    id=agent_id, school_id=school_id, valid_from_ms=None if new else self._at_ms
+                )
+            )
+        old = here.id if here else None
+        action = "removed" if agent_id is None else "changed" if here else "added"
+        self.note("agent", agent_id or old or "", action, school_id, {"agent_id": (old, agent_id)})
+
+    def begin_line(self, school_id: str, line: Line, from_ms: int | None, to_ms: int | None = None) -> None:
+        """Let the school have `line` from `from_ms` on; see `periods.begin`.
+
+        Raises:
+            ValueError: it ends before it begins, or reaches into the period after it.
+        """
+        old = self.line_periods(school_id, line.role)
+        self.set_line(school_id, line.role, old, begin(old, line, from_ms, to_ms))
+
+    def end_line(self, school_id: str, role: Role, at_ms: int) -> None:
+        """Let the line end."""
+        old = self.line_periods(school_id, role)
+        self.set_line(school_id, role, old, end(old, at_ms))
+
+    def line_periods(self, school_id: str, role: Role) -> list[LinePeriod]:
+        """The line's history as it stands."""
+        rows = tables.line.c
+        query = select(tables.line).where(rows.school_id == school_id, rows.role == role)
+        return by_time(period_of(row) for row in self._connection.execute(query))
+
+    def set_line(
+        self, school_id: str, role: Role, old: Sequence[LinePeriod], new: Sequence[LinePeriod]
+    ) -> None:
+        """Make the line's history `new` where it was `old`."""
+        kept = {period.id for period in new if period.id}
+        before = {period.id: period for period in old}
+        for period in old:
+            if period.id not in kept:
+                self._connection.execute(delete(tables.line).where(tables.line.c.id == period.id))
+                self.note("line", role, "removed", school_id, _line_fields(period, None))
+        for period in new:
+            known = before.get(period.id) if period.id else None
+            if known is None:
+                self._connection.execute(insert(tables.line).values(school_id=school_id, **_values(period)))
+                self.note("line", role, "added", school_id, _line_fields(None, period))
+            elif known != period:
+                self._connection.execute(
+                    update(tables.line).where(tables.line.c.id == period.id).values(_values(period))
+                )
+                self.note("line", role, "changed", school_id, _line_fields(known, period))
+
+    def close_school(self, school_id: str, at_ms: int) -> None:
+        """Close the school at `at_ms`: its lines end, its agent leaves, its history stays."""
+        for role in ROLES:
+            self.end_line(school_id, role, at_ms)
+        self.set_agent(school_id, None)
+        self._set_closed(school_id, at_ms)
+        self.note("school", school_id, "closed", school_id, {"closed_ms": (None, at_ms)})
+
+    def reopen_school(self, school_id: str) -> None:
+        """Open it again; its lines and its agent are to be said anew."""
+        self._set_closed(school_id, None)
+        self.note("school", school_id, "reopened", school_id, {})
+
+    def save_device(self, device: Device, known: Device | None) -> None:
+        """Insert or update a device."""
+        self._save(tables.device, "device", device.device_id, device, known)
+
+    def remove_device(self, device: Device) -> None:
+        """Take a device off the record; what was measured of it stays."""
+        rows = tables.device.c
+        self._connection.execute(
+            delete(tables.device).where(
+                rows.school_id == device.school_id, rows.device_id == device.device_id
+            )
+        )
+        self.note("device", device.device_id, "removed", device.school_id, _fields(device, None))
+
+    def save_contact(self, contact: Contact, known: Contact | None) -> None:
+        """Insert or update a contact."""
+        self._save(tables.contact, "contact", contact.function, contact, known)
+
+    def remove_contact(self, contact: Contact) -> None:
+        """Take a contact off the record."""
+        rows = tables.contact.c
+        self._connection.execute(
+            delete(tables.contact).where(
+                rows.school_id == contact.school_id, rows.function == contact.function
+            )
+        )
+        self.note("contact", contact.function, "removed", contact.school_id, _fields(contact, None))
+
+    def area_id(self, path: Sequence[str]) -> int | None:
+        """The area of that path, made with all above it where it is missing."""
+        if self._areas is None:
+            self._areas = {found: area_id for area_id, found in area_paths(self._connection).items()}
+        parent: int | None = None
+        for depth in range(1, len(path) + 1):
+            upper = tuple(path[:depth])
+            found = self._areas.get(upper)
+            if found is None:
+                values = insert(tables.area).values(name=upper[-1], parent_id=parent)
+                found = self._connection.execute(values.returning(tables.area.c.id)).scalar_one()
+                self._areas[upper] = found
+                self.note("area", "/".join(upper), "added", None, {})
+            parent = found
+        return parent
+
+    def note(self, kind: str, subject: str, action: str, school_id: str | None, fields: Fields) -> None:
+        """Put a change on the record."""
+        text = {name: [_said(old), _said(new)] for name, (old, new) in fields.items()}
+        self._notes.append(
+            {
+                "at_ms": self._at_ms,
+                "by": self._by,
+                "school_id": school_id,
+                "kind": kind,
+                "subject": subject[:200],
+                "action": action,
+                "fields": json.dumps(text, ensure_ascii=False, separators=(",", ":")),
+            }
+        )
+
+    def flush(self) -> int:
+        """Write the record of what was changed; how many changes those were."""
+        if self._notes:
+            self._connection.execute(insert(tables.change), self._notes)
+        written, self._notes = len(self._notes), []
+        return written
+
+    def count_up(self) -> int:
+        """Let every process that has this registry in memory see that it changed; the new version.
+
+        Done first, it keeps other writers out until the transaction ends, on both databases.
+        """
+        rows = tables.version.c
+        counted = update(tables.version).values(version=rows.version + 1).returning(rows.version)
+        version = self._connection.execute(counted).scalar()
+        if version is None:
+            version = 1
+            self._connection.execute(insert(tables.version).values(id=1, version=version))
+        return version
+
+    def _save(
+        self,
+        table: Table,
+        kind: str,
+        subject: str,
+        new: Device | Contact,
+        known: Device | Contact | None,
+    ) -> None:
+        values = asdict(new)
+        keys = [column.name for column in table.primary_key.columns]
+        if known is None:
+            self._connection.execute(insert(table).values(values))
+            self.note(kind, subject, "added", new.school_id, _fields(None, new))
+        elif known != new:
+            same = and_(*(table.c[name] == values[name] for name in keys))
+            self._connection.execute(update(table).where(same).values(values))
+            self.note(kind, subject, "changed", new.school_id, _fields(known, new))
+
+    def _set_closed(self, school_id: str, at_ms: int | None) -> None:
+        self._connection.execute(
+            update(tables.school).where(tables.school.c.id == school_id).values(closed_ms=at_ms)
+        )
+
+    def _retire(self, agent_id: str, school_id: str, from_ms: int | None) -> None:
+        self._connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))
+        self._connection.execute(
+            insert(tables.past_agent).values(
+                agent_id=agent_id, school_id=school_id, valid_from_ms=from_ms, valid_to_ms=self._at_ms
+            )
+        )
+
+    def _stood_somewhere(self, agent_id: str) -> bool:
+        query = select(tables.past_agent.c.id).where(tables.past_agent.c.agent_id == agent_id).limit(1)
+        return self._connection.execute(query).first() is not None
+
+
+def _values(period: LinePeriod) -> dict[str, object]:
+    return asdict(period.line) | {"valid_from_ms": period.from_ms, "valid_to_ms": period.to_ms}
+
+
+def _line_fields(old: LinePeriod | None, new: LinePeriod | None) -> Fields:
+    before, after = (_values(period) if period else {} for period in (old, new))
+    return _differences(before, after)
+
+
+def _fields(old: Device | Contact | None, new: Device | Contact | None) -> Fields:
+    before, after = (asdict(one) if one else {} for one in (old, new))
+    return _differences(before, after)
+
+
+def _differences(before: Mapping[str, object], after: Mapping[str, object]) -> Fields:
+    return {
+        name: (before.get(name), after.get(name))
+        for name in {**before, **after}
+        if name not in {"school_id", "role"} and (before.get(name) or None) != (after.get(name) or None)
+    }
+
+
+def _said(value: object) -> str | None:
+    """A value as the record keeps it."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, tuple):
+        return "/".join(str(part) for part in value)
+    return str(value)

@@ -70,7 +70,7 @@ class Collector:
         self.access = Access(
             self._database, self.clock, settings=config.access, listens_on=config.http.host
         )
-        self.registry = Registry(self._database)
+        self.registry = Registry(self._database, self.clock)
         self.journal = Journal(
             config.data_dir / "journal.db",
             max_bytes=config.ingest.max_journal_bytes,
@@ -200,8 +200,8 @@ class Collector:
             metrics=self.metrics,
         )
 
-    def _identify(self, agent_id: str, _at_ms: int) -> str | None:
-        school = self.registry.school_of(agent_id)
+    def _identify(self, agent_id: str, at_ms: int) -> str | None:
+        school = self.registry.school_of(agent_id, at_ms)
         return school.id if school else None
 
     def _refresh(self) -> None:

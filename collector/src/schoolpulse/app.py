@@ -15,11 +15,14 @@ from collections.abc import Mapping
 from schoolpulse import __version__, interpreter
 from schoolpulse.access.access import Access
 from schoolpulse.api.app import create_app
-from schoolpulse.api.services import Services
+from schoolpulse.api.services import AgentsBehind, Services
 from schoolpulse.broker.base import EmbeddedBroker
 from schoolpulse.broker.registry import embedded_broker
 from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.config import Config
+from schoolpulse.enrolment.desk import AgentDesk
+from schoolpulse.enrolment.replies import ReplySink
+from schoolpulse.enrolment.rounds import AgentRounds
 from schoolpulse.errors import BrokerUnavailable, ConfigError, Problem
 from schoolpulse.export.exporter import Exporter
 from schoolpulse.incidents.policy import Policy
@@ -110,6 +113,15 @@ class Collector:
             self.metrics,
             settings=config.ingest,
             crowded=lambda: any(runner.hurries for runner in self._runners),
+        self.agents = AgentDesk.open(
+            self._database,
+            self.registry,
+            self.clock,
+            config.enrolment,
+            config.accounts,
+            config.broker_settings,
+        )
+        self._agent_rounds = AgentRounds(self.agents, self._subscriber.publish, self.clock)
         )
         self._broker = _embedded(config)
         self._runners = self._make_runners()
@@ -131,6 +143,7 @@ class Collector:
             runner.start()
         self._trimmer.start()
         self._refresher.start()
+        self._agent_rounds.start()
         self._subscriber.start()
         self._server.start(create_app(self._services()))
         interpreter.tune()
@@ -151,6 +164,7 @@ class Collector:
                 parts.callback(runner.stop)
             if self._broker is not None:
                 parts.callback(self._broker.stop)
+            parts.callback(self._agent_rounds.stop)
             parts.callback(self._subscriber.stop)
             parts.callback(self._server.stop)
         _log.info("stopped")
@@ -172,6 +186,12 @@ class Collector:
             ),
             metrics=self.metrics,
             clock=self.clock,
+        replies = ReplySink(
+            self.agents.orders,
+            load_cursor=lambda: self.journal.cursor("commands"),
+            save_cursor=lambda position: self.journal.set_cursor("commands", position),
+            wake=self._agent_rounds.wake,
+        )
         )
         return [
             SinkRunner(self.journal, store, self.clock, self.metrics, linger_s=STORE_LINGER_S),
@@ -182,6 +202,7 @@ class Collector:
                 self.metrics,
                 watermark=self._subscriber.watermark,
             ),
+            SinkRunner(self.journal, replies, self.clock, self.metrics, linger_s=STORE_LINGER_S),
             SinkRunner(self.journal, self.live, self.clock, self.metrics),
         ]
 
@@ -214,7 +235,7 @@ class Collector:
                 _log.exception("registry and maintenance cannot be read anew")
 
     def _ready(self) -> Mapping[str, str]:
-        parts = {"broker": self._subscriber.trouble or "ok"}
+        parts = {"broker": self._subscriber.trouble or "ok", "accounts": self._agent_rounds.trouble or "ok"}
         parts |= {runner.name: runner.failing or "ok" for runner in self._runners}
         return parts
 
@@ -229,6 +250,8 @@ class Collector:
             clock=self.clock,
             version=__version__,
             ready=self._ready,
+            public_url=self._config.http.public_url,
+            agents=AgentsBehind(self.agents, self._agent_rounds.wake),
         )
 
 

@@ -16,6 +16,7 @@ from schoolpulse import toml_file
 from schoolpulse.access.settings import AccessSettings
 from schoolpulse.broker.registry import BROKERS
 from schoolpulse.database import connect
+from schoolpulse.enrolment.settings import AccountSettings, EnrolmentSettings, NoAccounts
 from schoolpulse.ingest.settings import BrokerSettings, IngestSettings
 from schoolpulse.notify.settings import EndpointSettings, OutboxSettings
 from schoolpulse.stores.registry import StoreSettings
@@ -74,6 +75,8 @@ class Config(_Section):
     broker: BrokerSettings = Field(default_factory=BrokerSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     store: StoreSettings
+    enrolment: EnrolmentSettings = EnrolmentSettings()
+    accounts: AccountSettings = NoAccounts()
     endpoints: tuple[EndpointSettings, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
 
@@ -85,6 +88,9 @@ class Config(_Section):
             return values
         filled = dict(values)
         store = filled.setdefault("store", {"kind": "sqlite"})
+        accounts = filled.get("accounts")
+        if isinstance(accounts, dict):
+            filled["accounts"] = {"kind": "none", **accounts}
         folder = Path(str(filled.get("data_dir", ".")))
         if isinstance(store, dict) and store.get("kind", "sqlite") == "sqlite":
             filled["store"] = {"kind": "sqlite", "path": folder / "points.db", **store}

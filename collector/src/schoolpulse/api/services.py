@@ -63,10 +63,20 @@ class IncidentReader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
+@dataclass(frozen=True, slots=True)
+class AgentsBehind:
+    """What is done about agents, and how to have it sent at once."""
+
+    desk: AgentDesk
+    wake: Callable[[], None] = lambda: None
+
+
     """Everything behind the API.
 
     `ready` answers per part of the collector with ``ok`` or with what is wrong in a short sentence; it may
-    block. `tick_s` is how often viewers are told of changes, which merges what happens in between.
+    block. Without
+    `agents` nothing of theirs is served. `tick_s` is how often viewers are told of changes, which merges what happens in between.
+    `public_url` is where people open the page, if that is known.
     """
 
     access: Access
@@ -80,6 +90,8 @@ class Services:
     ready: Callable[[], Mapping[str, str]]
     tick_s: float = 1.0
     max_viewers: int = 500
+    reports: Reports | None = None
+    agents: AgentsBehind | None = None
 
     @property
     def audit(self) -> AuditLog:

@@ -108,11 +108,19 @@ class BrokerConnection:
             if mids:
                 self._client.acknowledge(mids)
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Publish with QoS 1 without waiting; False where it must be tried again later."""
+    def publish(self, topic: str, payload: bytes, expiry_s: int | None = None) -> bool:
+        """Publish with QoS 1 without waiting; False where it must be tried again later.
+
+        With `expiry_s` the broker drops it after so many seconds, where it speaks MQTT 5.
+        """
         if not self._connected:
             return False
-        return self._client.publish(topic, payload, qos=wire.QOS).rc == MQTT_ERR_SUCCESS
+        properties = None
+        if expiry_s is not None and self._settings.protocol == "5":
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's gap
+            properties.MessageExpiryInterval = expiry_s
+        info = self._client.publish(topic, payload, qos=wire.QOS, properties=properties)
+        return info.rc == MQTT_ERR_SUCCESS
 
     # -- the supervising thread ----------------------------------------------------------------------
 

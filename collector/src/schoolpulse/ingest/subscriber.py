@@ -84,6 +84,13 @@ class Subscriber:
         ended = self._connection.stop(timeout_s)
         return self._committer.stop(timeout_s) and ended
 
+    def publish(self, topic: str, payload: bytes, expiry_s: int) -> bool:
+        """Say something to an agent over the same connection; False where it must be tried again later.
+
+        The broker drops after `expiry_s` seconds what it could not deliver.
+        """
+        return self._connection.publish(topic, payload, expiry_s)
+
     def watermark(self) -> int:
         """The time, in ms, that no message still to be journalled can precede: for `SinkRunner`."""
         return self._journal.promise(self._inbox.oldest_ms(self._clock.now_ms()))

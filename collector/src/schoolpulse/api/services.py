@@ -9,6 +9,7 @@ from typing import Protocol
 from schoolpulse.access.access import Access
 from schoolpulse.access.audit import AuditLog
 from schoolpulse.clock import Clock
+from schoolpulse.enrolment.desk import AgentDesk
 from schoolpulse.incidents.model import Incident, Transition
 from schoolpulse.live import LiveView
 from schoolpulse.metrics import Metrics
@@ -91,6 +92,9 @@ class AgentsBehind:
     tick_s: float = 1.0
     max_viewers: int = 500
     reports: Reports | None = None
+    tick_s: float = 1.0
+    max_viewers: int = 500
+    public_url: str = ""
     agents: AgentsBehind | None = None
 
     @property

@@ -62,8 +62,6 @@ class IncidentReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
 @dataclass(frozen=True, slots=True)
 class AgentsBehind:
     """What is done about agents, and how to have it sent at once."""
@@ -72,6 +70,8 @@ class AgentsBehind:
     wake: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
     """Everything behind the API.
 
     `ready` answers per part of the collector with ``ok`` or with what is wrong in a short sentence; it may
@@ -89,13 +89,11 @@ class AgentsBehind:
     clock: Clock
     version: str
     ready: Callable[[], Mapping[str, str]]
-    tick_s: float = 1.0
-    max_viewers: int = 500
     reports: Reports | None = None
+    agents: AgentsBehind | None = None
     tick_s: float = 1.0
     max_viewers: int = 500
     public_url: str = ""
-    agents: AgentsBehind | None = None
 
     @property
     def audit(self) -> AuditLog:

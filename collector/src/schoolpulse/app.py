@@ -70,9 +70,7 @@ class Collector:
         self._server = WebServer(config.http.host, config.http.port)
         self.url = f"http://{config.http.host}:{self._server.port}/"
         self._database = config.open_state()
-        self.access = Access(
-            self._database, self.clock, settings=config.access, listens_on=config.http.host
-        )
+        self.access = Access(self._database, self.clock, settings=config.access, listens_on=config.http.host)
         self.registry = Registry(self._database, self.clock)
         self.journal = Journal(
             config.data_dir / "journal.db",
@@ -113,6 +111,7 @@ class Collector:
             self.metrics,
             settings=config.ingest,
             crowded=lambda: any(runner.hurries for runner in self._runners),
+        )
         self.agents = AgentDesk.open(
             self._database,
             self.registry,
@@ -122,7 +121,6 @@ class Collector:
             config.broker_settings,
         )
         self._agent_rounds = AgentRounds(self.agents, self._subscriber.publish, self.clock)
-        )
         self._broker = _embedded(config)
         self._runners = self._make_runners()
         self._trimmer = Trimmer(self.journal, self._runners, self.clock)
@@ -143,8 +141,8 @@ class Collector:
             runner.start()
         self._trimmer.start()
         self._refresher.start()
-        self._agent_rounds.start()
         self._subscriber.start()
+        self._agent_rounds.start()
         self._server.start(create_app(self._services()))
         interpreter.tune()
         _log.info("serving %s", self.url)
@@ -164,8 +162,8 @@ class Collector:
                 parts.callback(runner.stop)
             if self._broker is not None:
                 parts.callback(self._broker.stop)
-            parts.callback(self._agent_rounds.stop)
             parts.callback(self._subscriber.stop)
+            parts.callback(self._agent_rounds.stop)
             parts.callback(self._server.stop)
         _log.info("stopped")
 
@@ -186,12 +184,12 @@ class Collector:
             ),
             metrics=self.metrics,
             clock=self.clock,
+        )
         replies = ReplySink(
             self.agents.orders,
             load_cursor=lambda: self.journal.cursor("commands"),
             save_cursor=lambda position: self.journal.set_cursor("commands", position),
             wake=self._agent_rounds.wake,
-        )
         )
         return [
             SinkRunner(self.journal, store, self.clock, self.metrics, linger_s=STORE_LINGER_S),
@@ -202,8 +200,8 @@ class Collector:
                 self.metrics,
                 watermark=self._subscriber.watermark,
             ),
-            SinkRunner(self.journal, replies, self.clock, self.metrics, linger_s=STORE_LINGER_S),
             SinkRunner(self.journal, self.live, self.clock, self.metrics),
+            SinkRunner(self.journal, replies, self.clock, self.metrics, linger_s=STORE_LINGER_S),
         ]
 
     def _make_exporter(self) -> Exporter | None:

@@ -14,6 +14,8 @@ SchoolPulseError
 ├── BrokerUnavailable       no broker could be started or reached
 ├── AccountsUnavailable     the broker's accounts cannot be changed now
 ├── GrafanaRefused          Grafana is away, too old, or says no
+├── ReportBusy              too many reports are being made; ask again later
+├── ReportFailed            a report could not be put into its form
 └── EndpointRefused         a webhook target that policy forbids
 """
 
@@ -148,3 +150,11 @@ class GrafanaRefused(SchoolPulseError):
 
 class EndpointRefused(SchoolPulseError):
     """A webhook target that the operator's policy forbids (scheme, port, private address)."""
+
+
+class ReportBusy(SchoolPulseError):
+    """Too many reports are being made; ask again later."""
+
+
+class ReportFailed(SchoolPulseError):
+    """A report could not be put into its form."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from schoolpulse.api import events, guards, health, incidents, kpi, problems, schools
+from schoolpulse.api import (
+    document,
+    events,
+    guards,
+    health,
+    incidents,
+    kpi,
+    problems,
+    schools,
+    session,
+)
 from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.gate import Gate
-from schoolpulse.api.schemas import Problem
 from schoolpulse.api.services import Services
 from schoolpulse.web import routes
 
 API = "/api/v1"
+MAX_BODY_BYTES = 256 * 1024
+"""Of a request; a route that takes files says more (``max_body_size=`` of its router)."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -48,8 +57,10 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        max_body_size=MAX_BODY_BYTES,
     )
     problems.install(app)
+    app.include_router(session.router(services), prefix=API)
     api = APIRouter(prefix=API, dependencies=[Depends(guards.viewer)])
     encoder = SchoolEncoder()
     api.include_router(schools.router(services, encoder))
@@ -59,9 +70,9 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(api)
     app.include_router(health.router(services))
     app.include_router(routes.router(lambda school_id: services.registry.school(school_id) is not None))
-    _describe_problems(app)
+    document.complete(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
-    app.add_middleware(Gate, access=services.access)
+    app.add_middleware(Gate, access=services.access, public_url=services.public_url)
     app.add_middleware(Headers)
     return app
 
@@ -87,16 +98,3 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Put the schema of problem documents, which no route returns as its own answer, into the OpenAPI."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.setdefault("Problem", Problem.model_json_schema())
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -7,16 +7,33 @@ A route names the least that it needs by the type of a parameter::
 Nobody known is answered 401, too small a role 403. What belongs to a school that the caller does not see
 (`Caller.sees`) is answered 404 by the route itself, as if it were not there, and left out of lists.
 `tests/collector/api/test_authorisation.py` asks every route as everybody: a new route gets its line there.
+The OpenAPI names each route's role in its ``security``, where 3.1 puts roles; `api.document` does the rest.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from schoolpulse.access.models import Caller, Role
+from schoolpulse.api.gate import SESSION_COOKIE, caller_of
 from schoolpulse.api.problems import Refused
+
+EVERYWHERE = "all-schools"
+_Token = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(scheme_name="token", auto_error=False, description="An API token: `spt_...`")),
+]
+_Cookie = Annotated[
+    str | None,
+    Depends(
+        APIKeyCookie(
+            name=SESSION_COOKIE, scheme_name="session", auto_error=False, description="Who signed in"
+        )
+    ),
+]
 
 
 class Needs:
@@ -26,15 +43,15 @@ class Needs:
         self.role = role
         self.everywhere = everywhere
 
-    async def __call__(self, request: Request) -> Caller:
-        """The caller.
+    async def __call__(self, request: Request, _token: _Token, _cookie: _Cookie) -> Caller:
+        """The caller, whom the gate has found out already.
 
         Raises:
             Refused: 401 or 403.
         """
-        caller = request.scope.get("schoolpulse.caller")
-        if not isinstance(caller, Caller):
-            raise Refused(401, "Sign in, or send a token.", headers={"WWW-Authenticate": "Bearer"})
+        caller = caller_of(request)
+        if caller is None:
+            raise unknown_caller()
         if not caller.role.includes(self.role):
             raise Refused(403, f"This needs the role {self.role}; yours is {caller.role}.")
         if self.everywhere and caller.schools is not None:
@@ -42,16 +59,21 @@ class Needs:
         return caller
 
 
+def unknown_caller() -> Refused:
+    """401."""
+    return Refused(401, "Sign in, or send a token.", headers={"WWW-Authenticate": "Bearer"})
+
+
 viewer = Needs(Role.VIEWER)
 operator = Needs(Role.OPERATOR)
 district_operator = Needs(Role.OPERATOR, everywhere=True)
 admin = Needs(Role.ADMIN, everywhere=True)
 
-Viewer = Annotated[Caller, Depends(viewer)]
+Viewer = Annotated[Caller, Security(viewer, scopes=[Role.VIEWER])]
 """Who reads."""
-Operator = Annotated[Caller, Depends(operator)]
+Operator = Annotated[Caller, Security(operator, scopes=[Role.OPERATOR])]
 """Who acts on what happens, perhaps for some schools only."""
-DistrictOperator = Annotated[Caller, Depends(district_operator)]
+DistrictOperator = Annotated[Caller, Security(district_operator, scopes=[Role.OPERATOR, EVERYWHERE])]
 """Who acts on what concerns all schools."""
-Admin = Annotated[Caller, Depends(admin)]
+Admin = Annotated[Caller, Security(admin, scopes=[Role.ADMIN, EVERYWHERE])]
 """Who changes what is; never limited to schools."""

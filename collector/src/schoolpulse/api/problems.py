@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from schoolpulse.errors import SinkUnavailable, UsageError
+from schoolpulse.errors import Clash, SinkUnavailable, TooOften, UsageError
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -123,6 +124,16 @@ async def _usage(_request: Request, error: Exception) -> JSONResponse:
     return problem(422, f"{error}: {error.hint}" if error.hint else str(error))
 
 
+async def _clash(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Clash)  # noqa: S101  # registered for nothing else
+    return problem(409, f"{error}: {error.hint}" if error.hint else str(error))
+
+
+async def _too_often(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TooOften)  # noqa: S101  # registered for nothing else
+    return problem(429, str(error), headers={"Retry-After": str(max(1, ceil(error.retry_after_s)))})
+
+
 async def _mistake(_request: Request, _error: Exception) -> JSONResponse:
     # The server logs it with its traceback.
     return problem(500, "The log of the collector says more.")
@@ -134,6 +145,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(SinkUnavailable, _unavailable)
     app.add_exception_handler(UsageError, _usage)
+    app.add_exception_handler(Clash, _clash)
+    app.add_exception_handler(TooOften, _too_often)
     app.add_exception_handler(Exception, _mistake)
 
 

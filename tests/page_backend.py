@@ -287,6 +287,12 @@ class Backend:
         self.live.on_status(school.id, status, incident.start)
         return incident
 
+    def amends(self, incident: Incident, **changes: Any) -> Incident:
+        """What is known of `incident` changes."""
+        after = replace(incident, **changes)
+        self._tell(Transition(after, 2, Change.AMENDED, self.clock.now_ms(), pages=False))
+        return after
+
     def resolves(self, incident: Incident, ago_ms: int = 0) -> Incident:
         """The end of `incident`, `ago_ms` ago."""
         end = self.clock.now_ms() - ago_ms

@@ -40,6 +40,8 @@ from schoolpulse.notify.outbox import Outbox
 from schoolpulse.notify.policy import PolicyFile, load_policy
 from schoolpulse.notify.rounds import Rounds
 from schoolpulse.registry.repository import Registry
+from schoolpulse.reports.facts import Sources
+from schoolpulse.reports.maker import Reports
 from schoolpulse.server import WebServer
 from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.registry import create_store
@@ -87,6 +89,17 @@ class Collector:
             school=self.registry.school,
             routes=rules.route,
             public_url=config.http.public_url,
+        )
+        self.reports = Reports(
+            Sources(
+                registry=self.registry,
+                incidents=self.incidents,
+                store=self.store,
+                first_seen=self.incidents.first_seen_all,
+            ),
+            self.clock,
+            rules.school_calendar(),
+            config.report,
         )
         self._delivery = Delivery(self.outbox, self.clock, self.metrics)
         keep_ms = round(config.outbox.keep_days * 86_400_000)
@@ -246,6 +259,7 @@ class Collector:
             live=self.live,
             metrics=self.metrics,
             clock=self.clock,
+            reports=self.reports,
             version=__version__,
             ready=self._ready,
             public_url=self._config.http.public_url,

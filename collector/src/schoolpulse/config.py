@@ -19,6 +19,7 @@ from schoolpulse.database import connect
 from schoolpulse.enrolment.settings import AccountSettings, EnrolmentSettings, NoAccounts
 from schoolpulse.ingest.settings import BrokerSettings, IngestSettings
 from schoolpulse.notify.settings import EndpointSettings, OutboxSettings
+from schoolpulse.reports.settings import ReportSettings
 from schoolpulse.stores.registry import StoreSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -79,6 +80,7 @@ class Config(_Section):
     accounts: AccountSettings = NoAccounts()
     endpoints: tuple[EndpointSettings, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
+    report: ReportSettings = ReportSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from schoolpulse.incidents.model import Incident, Transition
 from schoolpulse.live import LiveView
 from schoolpulse.metrics import Metrics
 from schoolpulse.registry.models import School
+from schoolpulse.reports.maker import Reports
 from schoolpulse.stores.base import Series, SeriesQuery
 
 

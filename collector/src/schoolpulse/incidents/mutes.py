@@ -101,6 +101,18 @@ class SchoolCalendar:
                 return opens_ms
         return at_ms + SEARCH_DAYS * DAY
 
+    def open_spans(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+        """The stretches of ``[from_ms, to_ms)`` in which schools are open, one a day, in order."""
+        begins, ends = (_after_midnight_ms(text) for text in self._settings.hours)
+        found = []
+        day = datetime.fromtimestamp(from_ms / 1000, ZONE).date()
+        while (midnight_ms := _midnight_ms(day)) < to_ms:
+            start, end = max(from_ms, midnight_ms + begins), min(to_ms, midnight_ms + ends)
+            if start < end and self._is_open_on(day):
+                found.append((start, end))
+            day += timedelta(days=1)
+        return found
+
     def _decide(self, day: date) -> bool:
         settings = self._settings
         if day in settings.open_dates or day in settings.closed_dates:
@@ -116,6 +128,15 @@ class SchoolCalendar:
 @lru_cache(maxsize=16)
 def _holidays(year: int) -> frozenset[date]:
     return frozenset(holidays.country_holidays("VN", years=year))
+
+
+def _midnight_ms(day: date) -> int:
+    return round(datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp() * 1000)
+
+
+def _after_midnight_ms(text: str) -> int:
+    hour, minute = text.split(":")
+    return (int(hour) * 60 + int(minute)) * 60_000
 
 
 def _within(day: str, first: str, last: str) -> bool:

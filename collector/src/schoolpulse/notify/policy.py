@@ -114,9 +114,13 @@ class PolicyFile(_Table):
                 values[name] = getattr(self.engine, name)
         return Policy(**values)
 
+    def school_calendar(self) -> SchoolCalendar | None:
+        """Which hours are monitored; None where all are."""
+        return SchoolCalendar(self.calendar) if self.calendar is not None else None
+
     def mutes(self) -> PlannedMutes:
         """When pages wait."""
-        return PlannedMutes(SchoolCalendar(self.calendar) if self.calendar is not None else None)
+        return PlannedMutes(self.school_calendar())
 
 
 def load_policy(path: Path | None) -> PolicyFile:

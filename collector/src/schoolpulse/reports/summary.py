@@ -1,0 +1,184 @@
+"""Parts of a report from what was tallied: sums, medians and shares, rounded as every form shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from schoolpulse.incidents.model import IncidentKind
+from schoolpulse.registry.models import Line, School
+from schoolpulse.reports.facts import SpeedTest
+from schoolpulse.reports.model import Devices, Group, Hours, Outages, Speed
+from schoolpulse.reports.tally import CLASSES, Fault, Tally
+
+SPEED_OK_RATIO = 0.8
+_HOUR_MS = 3_600_000
+
+
+def hours(ms: float) -> float:
+    """Hours of milliseconds, to 3.6 s."""
+    return round(ms / _HOUR_MS, 3)
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """A share, to one in a million; None of nothing."""
+    return round(part / whole, 6) if whole > 0 else None
+
+
+def middle(values: Sequence[float], digits: int = 1) -> float | None:
+    """The median; None of nothing."""
+    return round(median(values), digits) if values else None
+
+
+@dataclass(slots=True)
+class Piece:
+    """What one school, or one school's days with one provider, give to a group."""
+
+    school: School
+    tally: Tally
+    faults: Sequence[Fault]
+    tests: list[tuple[SpeedTest, Line | None]]
+    devices: int | None
+    contract: Line | None = None
+
+
+def hours_part(tally: Tally) -> Hours:
+    """The hours of a tally."""
+    parts = {name: hours(tally.parts[name]) for name in CLASSES}
+    return Hours(
+        hours=hours(tally.total),
+        measured_hours=hours(tally.measured),
+        broadband_hours=hours(tally.broadband),
+        backup_hours=parts["backup"],
+        lost_hours=parts["lost"],
+        degraded_hours=parts["degraded"],
+        line_fault_hours=hours(tally.line_fault),
+        no_agent_hours=parts["no_agent"],
+        before_hours=parts["before"],
+        blind_hours=parts["blind"],
+        stopped_hours=parts["stopped"],
+        silent_hours=parts["silent"],
+        by_technology={name: hours(ms) for name, ms in sorted(tally.technology.items()) if ms},
+        connected_ratio=ratio(tally.connected, tally.measured),
+        broadband_ratio=ratio(tally.broadband, tally.measured),
+        measured_ratio=ratio(tally.measured, tally.total),
+        proven_ratio=ratio(tally.connected, tally.total),
+    )
+
+
+def detect_s(fault: Fault) -> float:
+    """From the true begin of an incident until it was confirmed, seconds."""
+    return max(0, fault.incident.confirmed_at - fault.incident.start) / 1000
+
+
+def repair_hours(faults: Iterable[Fault]) -> list[float]:
+    """From begin to end of those that are over."""
+    return [
+        (fault.incident.end - fault.incident.start) / _HOUR_MS
+        for fault in faults
+        if fault.incident.end is not None
+    ]
+
+
+def outages_part(faults: Iterable[Fault]) -> Outages:
+    """The outages among `faults`."""
+    found = [fault for fault in faults if fault.is_lost]
+    detected = sorted(detect_s(fault) for fault in found)
+    return Outages(
+        count=len(found),
+        longest_hours=max((hours(fault.ms) for fault in found), default=None),
+        detect_median_s=middle(detected),
+        detect_p95_s=round(detected[min(len(detected) - 1, int(len(detected) * 0.95))], 1)
+        if detected
+        else None,
+        repair_median_hours=middle(repair_hours(found), 3),
+    )
+
+
+def speed_part(pieces: Sequence[Piece]) -> Speed:
+    """What was delivered against what was contracted."""
+    tests = [test for piece in pieces for test in piece.tests]
+    below = tested = 0
+    for piece in pieces:
+        tested += bool(piece.tests)
+        share = middle(_ratios(piece.tests, "down"), 6)
+        below += share is not None and share < SPEED_OK_RATIO
+    contract = pieces[0].contract if len(pieces) == 1 else None
+    return Speed(
+        tests=len(tests),
+        down_mbps=middle([test.down_mbps for test, _ in tests if test.down_mbps is not None]),
+        up_mbps=middle([test.up_mbps for test, _ in tests if test.up_mbps is not None]),
+        contracted_down_mbps=contract.contracted_down_mbps if contract else None,
+        contracted_up_mbps=contract.contracted_up_mbps if contract else None,
+        down_ratio=middle(_ratios(tests, "down"), 6),
+        up_ratio=middle(_ratios(tests, "up"), 6),
+        schools_tested=tested,
+        schools_below=below,
+    )
+
+
+def _ratios(tests: Iterable[tuple[SpeedTest, Line | None]], way: str) -> list[float]:
+    found = []
+    for test, line in tests:
+        got = test.down_mbps if way == "down" else test.up_mbps
+        wanted = None
+        if line is not None:
+            wanted = line.contracted_down_mbps if way == "down" else line.contracted_up_mbps
+        if got is not None and wanted:
+            found.append(got / wanted)
+    return found
+
+
+def devices_part(pieces: Sequence[Piece]) -> Devices:
+    """Devices, and their hours down by the incidents' record."""
+    known = [piece.devices for piece in pieces if piece.devices is not None]
+    faults = [
+        fault for piece in pieces for fault in piece.faults if fault.incident.kind is IncidentKind.DEVICE_DOWN
+    ]
+    down_ms = sum(fault.ms for fault in faults)
+    whole_ms = sum((piece.devices or 0) * piece.tally.measured for piece in pieces)
+    share = ratio(max(0, whole_ms - down_ms), whole_ms)
+    return Devices(
+        seen=sum(known) if known else None, failures=len(faults), down_hours=hours(down_ms), up_ratio=share
+    )
+
+
+def carried_by(tally: Tally) -> str | None:
+    """The technology of most connected hours, where most of what was measured was connected."""
+    if not is_connected(tally) or not tally.technology:
+        return None
+    return max(sorted(tally.technology), key=lambda name: tally.technology[name])
+
+
+def is_connected(tally: Tally) -> bool:
+    """Whether it is proven to have broadband or 4G/5G: most of its measured hours."""
+    return tally.connected * 2 > tally.measured > 0
+
+
+def group_part(key: str, name: str, depth: int, pieces: Sequence[Piece]) -> Group:
+    """The figures of `pieces` together; several of one school count as one school."""
+    whole = Tally()
+    schools: dict[str, Tally] = {}
+    for piece in pieces:
+        whole.add(piece.tally)
+        schools.setdefault(piece.school.id, Tally()).add(piece.tally)
+    connected = sum(is_connected(tally) for tally in schools.values())
+    technologies: dict[str, int] = {}
+    for tally in schools.values():
+        if (technology := carried_by(tally)) is not None:
+            technologies[technology] = technologies.get(technology, 0) + 1
+    return Group(
+        key=key,
+        name=name,
+        depth=depth,
+        schools=len(schools),
+        schools_measured=sum(tally.measured > 0 for tally in schools.values()),
+        schools_connected=connected,
+        connected_schools_ratio=ratio(connected, len(schools)),
+        schools_by_technology=dict(sorted(technologies.items())),
+        hours=hours_part(whole),
+        outages=outages_part(fault for piece in pieces for fault in piece.faults),
+        speed=speed_part(pieces),
+        devices=devices_part(pieces),
+    )

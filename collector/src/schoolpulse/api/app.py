@@ -8,7 +8,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schoolpulse.api import (
+    agents,
     document,
+    enrol,
     events,
     guards,
     health,

@@ -50,7 +50,9 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
-    """What an agent is told that has enrolled. `ready`: the broker has its account already."""
+    """What an agent is told that has enrolled. `ready`: the broker has its account already; `first`: this is
+    no answer that was given before.
+    """
 
     agent_id: str
     school: School | None
@@ -58,6 +60,7 @@ class Welcome:
     broker_protocol: str
     broker_ca_pem: str | None
     ready: bool
+    first: bool
 
 
 class AgentDesk:
@@ -187,6 +190,7 @@ class AgentDesk:
             broker_protocol=self._broker.protocol,
             broker_ca_pem=ca_pem,
             ready=account is not None and not account.owed and not account.trouble,
+            first=first,
         )
 
     # -- accounts without a code, for devices that are no agents of ours -----------------------------

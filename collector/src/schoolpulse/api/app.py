@@ -72,9 +72,6 @@ def create_app(services: Services) -> FastAPI:
     api.include_router(kpi.router(services, maker))
     api.include_router(reports.router(services, maker))
     api.include_router(events.router(services, encoder))
-    if services.agents is not None:
-        api.include_router(agents.router(services, services.agents))
-        app.include_router(enrol.router(services, services.agents), prefix=API)
     app.include_router(api)
     app.include_router(health.router(services))
     app.include_router(routes.router(lambda school_id: services.registry.school(school_id) is not None))

@@ -107,7 +107,7 @@ def test_a_running_agent_sends_and_says_goodbye_when_it_is_asked_to_stop(
 
     collector.wait_until(all_measured)
     (birth,) = collector.of_kind("birth")
-    assert set(birth["probes"]) == {"system", "interface", "wan", "reachability"}
+    assert set(birth["probes"]) == {"system", "interface", "wan", "modem", "reachability"}
     soon_ms = time.time_ns() // 1_000_000 + 60_000
     for command in ({"id": "c1", "do": "send_birth"}, {"id": "c2", "do": "speed_test"}):
         collector.say("thcs-go-vap", wire.Kind.COMMAND, wire.dumps({**command, "expires": soon_ms}))

@@ -18,6 +18,7 @@ LEAST = '[agent]\nid = "thcs-go-vap"\n[broker]\nurl = "mqtt://127.0.0.1"\n'
 FULL = """
 [agent]
 id = "thcs-go-vap"
+role = "gateway"
 state_dir = "/srv/agent"
 clock_wait_s = 60
 
@@ -53,6 +54,7 @@ name = "lte"
 role = "backup"
 interface = "wwan0"
 metered = false
+operator = "Viettel"
 
 [probes.speedtest]
 interval_s = 30
@@ -96,6 +98,10 @@ timeout_s = 2
 tries = 2
 report_s = 600
 profiles_dir = "/srv/kinds"
+
+[probes.modem]
+interval_s = 50
+report_s = 200
 
 [probes.device]
 interval_s = 45
@@ -155,6 +161,7 @@ def test_all_but_the_id_and_the_broker_has_a_default() -> None:
         "system": 60,
         "interface": 60,
         "wan": 5,
+        "modem": 60,
         "reachability": 10,
         "snmp": 60,
         "device": 60,
@@ -165,7 +172,7 @@ def test_all_but_the_id_and_the_broker_has_a_default() -> None:
 
 def test_every_setting_arrives(tmp_path: Path) -> None:
     settings = full(tmp_path)
-    assert settings.agent == ("thcs-go-vap", Path("/srv/agent"), 60.0)
+    assert settings.agent == ("thcs-go-vap", Path("/srv/agent"), 60.0, "gateway")
     assert settings.broker == BrokerSettings(
         host="broker.example",
         port=9883,
@@ -184,7 +191,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert settings.spool.max_bytes == 5_000_000
     assert settings.uplinks == (
         Uplink("wan", "primary", "eth0", "fibre"),
-        Uplink("lte", "backup", "wwan0", "", False),
+        Uplink("lte", "backup", "wwan0", "", False, "Viettel"),
     )
     assert [uplink.is_metered for uplink in settings.uplinks] == [False, False]
     assert Uplink("lte", "backup").is_metered
@@ -192,6 +199,7 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     assert not settings.probes["system"].enabled
     assert settings.probes["interface"] == (True, 30, ("eth0", "br-lan"))
     assert settings.probes["wan"] == (True, 3, 20)
+    assert settings.probes["modem"] == (True, 50, (200,))
     own = settings.probes["reachability"].own
     assert (settings.probes["reachability"].interval_s, own.timeout_s, own.tries, own.report_s) == (
         20,

@@ -65,5 +65,5 @@ def test_the_birth_is_taken(tmp_path: Path) -> None:
     for root in (Path("/"), tmp_path):
         payload = wire.dumps(birth_message(settings, boot_id(), FakeClock(), 1, root))
         births.append(decode(wire.topic(AGENT, wire.Kind.BIRTH), payload, FakeClock().now_ms()).body)
-    assert [birth.probes for birth in births] == [["system", "interface", "wan", "reachability"]] * 2
+    assert [birth.probes for birth in births] == [["system", "interface", "wan", "modem", "reachability"]] * 2
     assert births[1].hardware == "TP-Link ArcherC7 v5"

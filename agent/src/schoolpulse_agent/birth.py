@@ -11,7 +11,7 @@ from schoolpulse_agent import __version__, wire
 from schoolpulse_agent.clock import Clock
 from schoolpulse_agent.probes.base import file_text
 from schoolpulse_agent.probes.registry import enabled_probes
-from schoolpulse_agent.settings import Settings
+from schoolpulse_agent.settings import GATEWAY, Settings
 
 CAPABILITIES = ("spool", "confirm", "clock-repair", "commands")
 
@@ -44,6 +44,7 @@ def birth_message(settings: Settings, boot: str, clock: Clock, session: int, roo
         "session": session,
         "at": clock.now_ms(),
         "uptime_s": float(uptime) if uptime else clock.monotonic(),
+        "role": settings.agent.role,
         "hostname": _plain(os.uname().nodename),
         "hardware": _plain(hardware(root)),
         "os": _plain(parse_os_release(file_text(root / "etc/os-release")) or platform.system()),
@@ -51,7 +52,8 @@ def birth_message(settings: Settings, boot: str, clock: Clock, session: int, roo
         "probes": enabled_probes(settings),
         "uplinks": [
             {"name": u.name, "role": u.role, "technology": u.technology or "unknown"}
-            for u in settings.uplinks
+            | ({"operator": u.operator} if u.operator else {})
+            for u in (settings.uplinks if settings.agent.role == GATEWAY else ())
         ],
     }
 

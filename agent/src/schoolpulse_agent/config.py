@@ -10,7 +10,9 @@ from schoolpulse_agent.device_table import read_devices
 from schoolpulse_agent.errors import ConfigError
 from schoolpulse_agent.probes.registry import PROBES
 from schoolpulse_agent.settings import (
+    CLASSROOM,
     DEFAULT_STATE_DIR,
+    GATEWAY,
     AgentSettings,
     BatchSettings,
     BrokerSettings,
@@ -51,16 +53,18 @@ def parse(data: bytes, *, name: str = "configuration") -> Settings:
     """
     top = read_table(data)
     if not top.mistakes.problems:
+        agent = _agent(top.table("agent"))
         settings = Settings(
-            agent=_agent(top.table("agent")),
+            agent=agent,
             broker=_broker(top.table("broker")),
             batch=_batch(top.table("batch")),
             spool=_spool(top.table("spool")),
             uplinks=_uplinks(top),
-            probes=_probes(top.table("probes")),
+            probes=_probes(top.table("probes"), agent.role),
             devices=read_devices(top),
         )
         _check_names(top, settings)
+        _check_role(top, agent.role)
         top.done()
         if not top.mistakes.problems:
             return settings
@@ -75,6 +79,7 @@ def _agent(table: Table) -> AgentSettings:
         table.wrong("id", f"{agent_id[:70]!r} is no agent id", "1 to 64 of a-z, 0-9 and -")
     settings = AgentSettings(
         id=agent_id,
+        role=table.choice("role", GATEWAY, (GATEWAY, CLASSROOM)),
         state_dir=table.path("state_dir", DEFAULT_STATE_DIR) or DEFAULT_STATE_DIR,
         clock_wait_s=table.number("clock_wait_s", 300, 0, 86_400),
     )
@@ -161,6 +166,7 @@ def _uplinks(top: Table) -> tuple[Uplink, ...]:
                 role=table.choice("role", "primary", ("primary", "backup")),
                 interface=table.text("interface", required=True, matching=_INTERFACE),
                 technology=table.text("technology", matching=_NAME),
+                operator=table.text("operator", matching=r"[^\x00-\x1f]{1,64}"),
                 metered=table.flag("metered", False) if "metered" in table.values else None,
             )
         )
@@ -168,18 +174,33 @@ def _uplinks(top: Table) -> tuple[Uplink, ...]:
     return tuple(uplinks) or (_DEFAULT_UPLINK,)
 
 
-def _probes(table: Table) -> dict[str, ProbeSettings]:
+def _probes(table: Table, role: str) -> dict[str, ProbeSettings]:
     probes = {}
     for name, kind in PROBES.items():
         section = table.table(name)
+        ours = role in kind.roles
+        if not ours and name in table.values:
+            table.wrong(
+                name, f"is of no use with role {role}", f'it goes with [agent] role = "{kind.roles[0]}"'
+            )
         probes[name] = ProbeSettings(
-            enabled=section.flag("enabled", True),
+            enabled=section.flag("enabled", ours) and ours,
             interval_s=section.number("interval_s", kind.interval_s, 1, 86_400),
             own=kind.read(section),
         )
         section.done()
     table.done()
     return probes
+
+
+def _check_role(top: Table, role: str) -> None:
+    if role != CLASSROOM:
+        return
+    for key in ("uplink", "device"):
+        if key in top.values:
+            top.wrong(
+                key, f"is of no use with role {role}", "the school's gateway measures lines and devices"
+            )
 
 
 def _check_names(top: Table, settings: Settings) -> None:

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 DEFAULT_STATE_DIR = Path("/var/lib/schoolpulse-agent")
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+GATEWAY, CLASSROOM = "gateway", "classroom"
+MOBILE_TECHNOLOGIES = frozenset({"mobile", "2g", "3g", "4g", "5g", "lte"})
+"""Those that come out of a modem which can be asked for its signal."""
 
 
 class AgentSettings(NamedTuple):
@@ -17,6 +20,8 @@ class AgentSettings(NamedTuple):
     state_dir: Path = DEFAULT_STATE_DIR
     clock_wait_s: float = 300.0
     """How long after its start a machine without a battery clock may take to learn the time."""
+    role: str = GATEWAY
+    """``gateway``: measures the school's lines and devices. ``classroom``: only the machine that it is on."""
 
 
 class BrokerSettings(NamedTuple):
@@ -65,6 +70,8 @@ class Uplink(NamedTuple):
     technology: str = ""
     metered: bool | None = None
     """Whether it is paid for by the megabyte; a backup is, unless told otherwise."""
+    operator: str = ""
+    """Of a mobile line, where its modem does not tell."""
 
     @property
     def is_metered(self) -> bool:

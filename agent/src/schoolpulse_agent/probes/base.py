@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, Protocol
 
 from schoolpulse_agent.clock import Clock
-from schoolpulse_agent.settings import Device, Uplink
+from schoolpulse_agent.settings import GATEWAY, Device, Uplink
 from schoolpulse_agent.toml_table import Table
 from schoolpulse_agent.wire import FieldValue
 
@@ -50,6 +50,8 @@ class Surroundings(NamedTuple):
     state_dir: Path
     root: Path = Path("/")
     devices: tuple[Device, ...] = ()
+    generations: dict[str, str] | None = None
+    """By the name of an uplink what its modem last said that it is on (``4g``); one probe tells another."""
 
 
 class ProbeKind(NamedTuple):
@@ -61,6 +63,7 @@ class ProbeKind(NamedTuple):
         create: makes a probe from what `read` returned.
         from_two: its readings are differences, so that the first round has none.
         is_wanted: whether there is anything to look at, given what `read` returned and the devices.
+        roles: of the agents that it is for.
     """
 
     interval_s: float
@@ -68,6 +71,7 @@ class ProbeKind(NamedTuple):
     create: Callable[[Any, Surroundings], Probe]
     from_two: bool = False
     is_wanted: Callable[[Any, tuple[Device, ...]], bool] = lambda _own, _devices: True
+    roles: tuple[str, ...] = (GATEWAY,)
 
 
 def read_nothing(_table: Table) -> None:

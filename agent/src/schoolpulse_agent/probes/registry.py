@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from schoolpulse_agent.clock import Clock
-from schoolpulse_agent.probes import device, interface, reachability, speedtest, system, wan
+from schoolpulse_agent.probes import (
+    classroom,
+    device,
+    interface,
+    modem,
+    reachability,
+    speedtest,
+    system,
+    wan,
+    wifi,
+)
 from schoolpulse_agent.probes.base import Probe, ProbeKind, Surroundings
 from schoolpulse_agent.probes.snmp import probe as snmp
 from schoolpulse_agent.settings import Settings
@@ -14,10 +24,13 @@ PROBES: dict[str, ProbeKind] = {
     "system": system.KIND,
     "interface": interface.KIND,
     "wan": wan.KIND,
+    "modem": modem.KIND,
     "reachability": reachability.KIND,
     "snmp": snmp.KIND,
     "device": device.KIND,
     "speedtest": speedtest.KIND,
+    "classroom": classroom.KIND,
+    "wifi": wifi.KIND,
 }
 
 
@@ -32,7 +45,9 @@ def enabled_probes(settings: Settings) -> list[str]:
 
 def make_probes(settings: Settings, clock: Clock, root: Path = Path("/")) -> dict[str, Probe]:
     """The enabled probes by name."""
-    surroundings = Surroundings(settings.uplinks, clock, settings.agent.state_dir, root, settings.devices)
+    surroundings = Surroundings(
+        settings.uplinks, clock, settings.agent.state_dir, root, settings.devices, generations={}
+    )
     return {
         name: PROBES[name].create(settings.probes[name].own, surroundings)
         for name in enabled_probes(settings)

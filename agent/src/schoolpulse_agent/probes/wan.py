@@ -47,10 +47,10 @@ def has_carrier(folder: Path) -> bool:
     return file_text(folder / "operstate") in {"up", "unknown"}
 
 
-def technology(uplink: Uplink, folder: Path) -> str:
-    """What the line is made of: as configured, or what the kernel says of its interface."""
-    if uplink.technology:
-        return uplink.technology
+def technology(uplink: Uplink, folder: Path, generation: str = "") -> str:
+    """What the line is made of: as configured, as its modem says, or as the kernel says of its interface."""
+    if uplink.technology or generation:
+        return uplink.technology or generation
     for line in file_text(folder / "uevent").splitlines():
         key, _, value = line.partition("=")
         if key == "DEVTYPE":
@@ -66,6 +66,7 @@ class WanProbe:
         self._uplinks = surroundings.uplinks
         self._clock = surroundings.clock
         self._root = surroundings.root
+        self._generations = surroundings.generations
         self._interface = ""
         self._before: dict[str, LineState] = {}
         self._reported_at: float | None = None
@@ -95,7 +96,9 @@ class WanProbe:
                 uplink.interface,
                 uplink == active,
                 bool(uplink.interface) and has_carrier(sys_net / uplink.interface),
-                technology(uplink, sys_net / uplink.interface),
+                technology(
+                    uplink, sys_net / uplink.interface, (self._generations or {}).get(uplink.name, "")
+                ),
             )
             for uplink in uplinks
         ]

@@ -93,6 +93,8 @@ class Uplink(_Message):
     role: Literal["primary", "backup"]
     technology: Text = "unknown"
     """`fibre`, `5g`, `4g`, ..."""
+    operator: Text = ""
+    """Of a mobile line, e.g. `Viettel`, where it is configured; measured ones are in `modem`."""
 
 
 class Birth(_Message):
@@ -109,6 +111,9 @@ class Birth(_Message):
     """The agent's clock, ms."""
     uptime_s: Annotated[float, Field(ge=0)]
     """How long the machine has been up, seconds."""
+    role: Literal["gateway", "classroom"] = "gateway"
+    """`gateway` measures the school's lines and devices, `classroom` only the machine that it is on. The
+    registry decides what an agent counts for; this is what it says of itself."""
     hostname: Text = ""
     hardware: Text = ""
     os: Text = ""

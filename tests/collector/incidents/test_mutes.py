@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 from timelines import T0, play, school, seconds
 
-from schoolpulse.database import connect
 from schoolpulse.incidents.model import Change
 from schoolpulse.incidents.mutes import ZONE, CalendarSettings, PlannedMutes, SchoolCalendar, Window
-from schoolpulse.incidents.people import Maintenance
 from schoolpulse.incidents.roster import Roster
 
 CALENDAR = SchoolCalendar(CalendarSettings())
@@ -63,7 +60,7 @@ def test_wrong_times_are_refused() -> None:
 
 
 def test_an_outage_at_night_is_recorded_and_pages_in_the_morning_if_it_is_still_there() -> None:
-    # Second 0 of a timeline is 21:13 on a Monday evening.
+    assert datetime.fromtimestamp(T0 / 1000, UTC).astimezone(ZONE).strftime("%a %H:%M") == "Mon 21:13"
     mutes = PlannedMutes(CALENDAR)
     opening_s = (CALENDAR.next_opening_ms(T0) - T0) / 1000
     story = play("0-300 speaks\n345 will", mutes=mutes, until=opening_s + 60)
@@ -93,18 +90,3 @@ def test_a_window_mutes_whom_it_is_about_and_pages_afterwards(whose: dict[str, s
     mutes.roster = Roster(schools)
     story = play("0-300 speaks\n345 will", schools, mutes=mutes, until=1100)
     assert story.pages == [(1000, "s1") if muted else (355, "s1")]
-
-
-def test_windows_are_kept_until_they_are_over(tmp_path: Path) -> None:
-    engine = connect(f"sqlite:///{tmp_path / 'state.db'}")
-    windows = Maintenance(engine)
-    first = windows.add(from_ms=1000, to_ms=2000, reason="fibre works", school="s1")
-    second = windows.add(from_ms=1500, to_ms=9000, reason="")
-    assert list(windows.after(0)) == [first, second]
-    assert list(windows.after(2000)) == [second]
-    windows.remove(second.id)
-    assert list(windows.after(2000)) == []
-    with pytest.raises(ValueError, match="after it begins"):
-        windows.add(from_ms=5, to_ms=5, reason="")
-    engine.dispose()
-    assert datetime.fromtimestamp(T0 / 1000, UTC).astimezone(ZONE).strftime("%a %H:%M") == "Mon 21:13"

@@ -14,7 +14,7 @@ from timelines import T0, Timeline, school, seconds
 
 from schoolpulse.errors import ConfigError
 from schoolpulse.incidents.mutes import ZONE
-from schoolpulse.incidents.people import Note, Notes
+from schoolpulse.incidents.people import Notes
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.sink import IncidentSink
@@ -138,7 +138,7 @@ def test_an_acknowledged_incident_is_not_escalated(sql: SqlEngine) -> None:
     hear(sql, outbox)
     (incident,) = IncidentRepository(sql).open()
     notes = Notes(sql)
-    notes.add(Note(incident=incident.id, at_ms=T0, kind="ack", person="Lan", text="gọi nhà mạng"))
+    notes.acknowledge(incident.id, at_ms=T0, person="Lan", text="gọi nhà mạng")
     Rounds(sql, outbox, None, FakeClock()).step(T0 + 2_000_000)
     assert told(outbox)["boss"] == []
     assert [one.text for one in notes.of(incident.id)] == ["gọi nhà mạng"]

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from schoolpulse.clock import SystemClock  # noqa: PLC0415  # heavy: see the package
     from schoolpulse.config import load  # noqa: PLC0415
     from schoolpulse.errors import UsageError  # noqa: PLC0415
-    from schoolpulse.incidents.people import Note, Notes  # noqa: PLC0415
+    from schoolpulse.incidents.people import Notes  # noqa: PLC0415
     from schoolpulse.incidents.repository import IncidentRepository  # noqa: PLC0415
 
     config = load(args.config)
@@ -42,12 +42,10 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "list":
         _list(args, incidents.list(open_only=not args.all, limit=200))
         return 0
-    if args.id is None or incidents.get(args.id) is None:
+    notes = Notes(database)
+    say = notes.acknowledge if args.what == "ack" else notes.remark
+    if say(args.id or "", person=args.by, at_ms=SystemClock().now_ms(), text=args.text) is None:
         raise UsageError(f"no incident {args.id!r}", hint="schoolpulse incidents list names them")
-    note = Note(
-        incident=args.id, at_ms=SystemClock().now_ms(), kind=args.what, person=args.by, text=args.text
-    )
-    Notes(database).add(note)
     sys.stdout.write(json.dumps({"incident": args.id, "kind": args.what}) + "\n" if args.json else "noted\n")
     return 0
 

@@ -57,9 +57,8 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"maintenance: {error}") from error
         _show(args, [window])
     elif args.what == "remove":
-        if not any(window.id == args.id for window in maintenance.after(0)):
+        if not maintenance.remove(args.id or ""):
             raise UsageError(f"no window {args.id!r}", hint="schoolpulse maintenance list names them")
-        maintenance.remove(args.id)
     else:
         _show(args, maintenance.after(SystemClock().now_ms()))
     return 0

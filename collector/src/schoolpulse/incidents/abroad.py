@@ -54,4 +54,6 @@ def _form(desk: Desk, tracks: list[Track]) -> Group:
         evidence=({"fact": "many", "schools": len(tracks), "key": INTERNATIONAL},),
     )
     group = desk.state.own.groups[incident] = Group(incident, Scope.DISTRICT, INTERNATIONAL, start)
+    if desk.pages_of_itself(desk.incident(incident)):
+        group.page_ms = desk.muted_until(None)
     return group

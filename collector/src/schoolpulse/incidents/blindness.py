@@ -103,6 +103,7 @@ def fire(desk: Desk) -> None:
         desk.resolve(own.blind_incident, own.blind_good_ms, {"fact": "sees_again"})
         desk.forget(own.blind_incident)
         own.blind_incident = ""
+        own.blind_page_ms = 0
 
 
 def _most(desk: Desk, silent: Sequence[str], speaking: Sequence[str]) -> bool:
@@ -179,3 +180,5 @@ def _open(desk: Desk, why: str, since_ms: int) -> None:
         detected_at=own.blind_at_ms,
         evidence=({"fact": f"blind_{why}", "schools": own.expected},),
     )
+    if desk.pages_of_itself(desk.incident(own.blind_incident)):
+        own.blind_page_ms = desk.muted_until(None)

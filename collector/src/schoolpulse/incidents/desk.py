@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from schoolpulse.incidents.model import Cause, Change, Incident, IncidentKind, SchoolStatus, Scope, Transition
@@ -89,14 +90,16 @@ class Desk:
         device: str | None = None,
         parent: str | None = None,
         quiet: str = "",
+        members: Sequence[str] = (),
     ) -> str:
         """Open an incident now; its id.
 
         `quiet` says why nobody is paged (``over``, ``ticket``); without it the policy and the mutes decide.
+        An incident of many is muted where each of its `members` is.
         """
         key = f"{kind}|{scope}|{school}|{provider}|{device}|{start}|{detected_at}|{self.now_ms}"
         incident_id = "i" + hashlib.sha256(key.encode()).hexdigest()[:15]
-        quiet = quiet or self._quiet(kind, parent) or self.mutes.reason(school, self.now_ms) or ""
+        quiet = quiet or self._quiet(kind, parent) or self.muted(school, members) or ""
         incident = Incident(
             id=incident_id,
             kind=kind,
@@ -115,6 +118,21 @@ class Desk:
         self.state.incidents[incident_id] = Entry(incident, 0)
         self._record(incident, Change.OPENED, pages=not quiet, evidence=(*evidence, page))
         return incident_id
+
+    def muted(self, school: str | None, members: Sequence[str] = ()) -> str | None:
+        """Why a page about `school`, or about all of `members`, is muted now; None where it is not."""
+        if not members:
+            return self.mutes.reason(school, self.now_ms)
+        reasons = [self.mutes.reason(one, self.now_ms) for one in members]
+        return None if None in reasons else reasons[0]
+
+    def muted_until(self, school: str | None, members: Sequence[str] = ()) -> int:
+        """When what mutes now is to be looked at again."""
+        return min(self.mutes.until(one, self.now_ms) for one in members or (school,))
+
+    def pages_of_itself(self, incident: Incident) -> bool:
+        """Whether policy wants a page about it, of its own, and there was none yet."""
+        return not incident.paged_at and not self._quiet(incident.kind, incident.parent)
 
     def _quiet(self, kind: IncidentKind, parent: str | None) -> str:
         if parent is not None:
@@ -144,15 +162,9 @@ class Desk:
     def page_due_ms(self, incident_id: str) -> int:
         """When an open incident that was muted at its opening is to be looked at again; 0 for never."""
         incident = self.incident(incident_id)
-        if (
-            incident.id in self.state.own.groups
-            or incident.paged_at
-            or self._quiet(incident.kind, incident.parent)
-        ):
+        if incident.id in self.state.own.groups or not self.pages_of_itself(incident):
             return 0
-        if self.mutes.reason(incident.school, self.now_ms) is None:
-            return 0
-        return self.mutes.until(incident.school, self.now_ms)
+        return self.muted_until(incident.school) if self.muted(incident.school) is not None else 0
 
     def count_down(self, incident_id: str, change: int) -> None:
         """One more or one less of the incident's parent is down now; few enough, and the parent holds."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 
-from schoolpulse.incidents import blindness, explain, grouping, opening
+from schoolpulse.incidents import blindness, explain, grouping, opening, owed
 from schoolpulse.incidents.desk import Desk, Mutes, NeverMuted
 from schoolpulse.incidents.evidence import Evidence, Heard, Online, OwnLink, PlannedStop, Will
 from schoolpulse.incidents.model import SchoolStatus, Transition
@@ -62,6 +62,11 @@ class Engine:
         """Take up a changed registry. Schools that are gone are forgotten, but not their open incidents."""
         self._desk.roster = roster
 
+    def mutes_changed(self) -> None:
+        """What is muted now may be otherwise: pages that wait are looked at with the next call."""
+        owed.look_anew(self._desk)
+        self._settle()
+
     def apply(self, event: Evidence) -> list[Transition]:
         """Let `event` happen, after every deadline that is due until then."""
         own = self._own
@@ -69,7 +74,7 @@ class Engine:
         at_ms = max(event.received_ms, before_ms)
         if not (isinstance(event, OwnLink) and event.restarted):
             heap = self._heap
-            if (heap and heap[0][0] <= at_ms) or own.groups or own.blind_due_ms:
+            if (heap and heap[0][0] <= at_ms) or own.groups or own.blind_incident or own.blind_due_ms:
                 self._run_deadlines(at_ms)  # else nobody listened, and silence meant nothing
         self._desk.now_ms = own.now_ms = at_ms
         if isinstance(event, OwnLink):
@@ -172,16 +177,21 @@ class Engine:
 
     def _own_due_ms(self) -> int:
         own = self._own
-        due_ms = own.blind_due_ms or NEVER
+        due_ms = min(own.blind_due_ms or NEVER, own.blind_page_ms or NEVER)
         if not own.groups or own.blind:
             return due_ms
         return min(due_ms, grouping.next_due(self._desk) or NEVER)
 
     def _fire_own(self) -> None:
-        if 0 < self.state.own.blind_due_ms <= self.now_ms:
-            blindness.fire(self._desk)
+        desk, own, now_ms = self._desk, self._own, self.now_ms
+        if 0 < own.blind_due_ms <= now_ms:
+            blindness.fire(desk)
+        elif 0 < own.blind_page_ms <= now_ms:
+            owed.of_blindness(desk)
         else:
-            grouping.fire(self._desk)
+            grouping.fire(desk)
+            for group in [one for one in own.groups.values() if 0 < one.page_ms <= now_ms]:
+                owed.of_group(desk, group)
 
     def _fire_next_school(self) -> None:
         queued_ms, school_id = heapq.heappop(self._heap)

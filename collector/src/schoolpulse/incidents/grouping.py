@@ -92,8 +92,11 @@ def _form(desk: Desk, track: Track, scope: Scope, key: str, hard: Sequence[str])
         detected_at=min(other.seen_ms for other in tracks),
         provider=key if scope is Scope.PROVIDER else None,
         evidence=({"fact": "many", "schools": len(hard), "key": key.removeprefix(AREA)},),
+        members=hard,
     )
     group = desk.state.own.groups[incident] = Group(incident, scope, key, start)
+    if desk.pages_of_itself(desk.incident(incident)):
+        group.page_ms = desk.muted_until(None, hard)
     for other in tracks:
         if other.incident and other.phase is Phase.OPEN and desk.incident(other.incident).parent is None:
             desk.amend(
@@ -108,6 +111,7 @@ def join(desk: Desk, group: Group) -> None:
     """One more outage belongs to it."""
     group.members += 1
     group.down += 1
+    group.page_ms = group.page_ms and desk.now_ms  # this school may not be muted
     if group.down > desk.policy.group_over_share * group.members:
         group.due_ms = 0
 
@@ -120,8 +124,9 @@ def lost_power(desk: Desk, incident: Incident) -> None:
 
 
 def next_due(desk: Desk) -> int:
-    """When the first of the groups has held its recovery; 0 for none."""
-    return min((group.due_ms for group in desk.state.own.groups.values() if group.due_ms), default=0)
+    """When the first of the groups has held its recovery, or a page about it is due; 0 for none."""
+    times = [at_ms for one in desk.state.own.groups.values() for at_ms in (one.due_ms, one.page_ms) if at_ms]
+    return min(times, default=0)
 
 
 def fire(desk: Desk) -> None:
@@ -135,7 +140,7 @@ def fire(desk: Desk) -> None:
         if group.key == INTERNATIONAL:
             _let_go(desk, group)
             continue
-        for school_id in _members(desk, group):
+        for school_id in members(desk, group):
             for track in desk.state.schools[school_id].tracks.values():
                 if track.phase is Phase.OPEN and desk.incident(track.incident).parent == group.incident:
                     track.due_ms = desk.now_ms + desk.policy.straggler_ms
@@ -151,7 +156,8 @@ def _let_go(desk: Desk, group: Group) -> None:
             desk.touched.add(school.school)
 
 
-def _members(desk: Desk, group: Group) -> list[str]:
+def members(desk: Desk, group: Group) -> list[str]:
+    """The schools that may be part of it."""
     ids = (
         desk.roster.by_provider.get(group.key, ())
         if group.scope == Scope.PROVIDER

@@ -114,7 +114,7 @@ class IncidentRepository:
             return {row.school: row.at_ms for row in connection.execute(select(tables.first_seen))}
 
     def note_first_seen(self, connection: Connection, rows: Iterable[tuple[str, int]]) -> None:
-        """Write down, on the caller's transaction, schools that spoke for the first time; the first counts."""
+        """Write down, on the caller's transaction, who spoke for the first time; the first counts."""
         values: builtins.list[dict[str, object]] = [
             {"school": school, "at_ms": at_ms} for school, at_ms in rows
         ]

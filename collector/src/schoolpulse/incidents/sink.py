@@ -118,9 +118,12 @@ class IncidentSink:
         return self._position
 
     def take_up_windows(self) -> None:
-        """The maintenance windows have changed."""
+        """Read the maintenance windows anew; what waits for one that is gone is paged at once."""
         with self._lock:
-            self._mutes.windows = Maintenance(self._sql).after(self._engine.now_ms)
+            windows = Maintenance(self._sql).after(self._engine.now_ms)
+            if windows != self._mutes.windows:
+                self._mutes.windows = windows
+                self._engine.mutes_changed()
 
     def statuses(self) -> dict[str, SchoolStatus]:
         """How every school stands now."""
@@ -223,6 +226,7 @@ class IncidentSink:
         self._mutes.roster = Roster(self._schools)
         self._mutes.windows = Maintenance(self._sql).after(state.own.now_ms)
         engine = Engine(self._policy, self._mutes.roster, state, self._mutes)
+        engine.mutes_changed()  # while nobody was here to hear of it
         self._count(engine)
         return engine
 

@@ -173,6 +173,7 @@ class Group:
     due_ms: int = 0  # when its hold ends; 0 while it is not over
     good_ms: int = 0
     power: int = 0  # members that turned out to have lost their power
+    page_ms: int = 0  # when to see whether it is muted still; 0 where it is not, or was paged
 
 
 @dataclass(slots=True)
@@ -189,6 +190,7 @@ class OwnState:
     blind_due_ms: int = 0
     blind_incident: str = ""
     blind_good_ms: int = 0
+    blind_page_ms: int = 0  # when to see whether its incident is muted still; 0 where it is not
     heard_again: int = 0
     expected: int = 0
     armed_ms: int = 0

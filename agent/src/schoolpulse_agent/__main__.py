@@ -1,4 +1,4 @@
-"""The command line: ``schoolpulse-agent run|once|check-config|discover``.
+"""The command line: ``schoolpulse-agent run|once|check-config|discover|enroll``.
 
 Exit status 0 done, 1 it failed while running, 2 wrong usage or configuration.
 """
@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from schoolpulse_agent import __version__
+from schoolpulse_agent import __version__, late
 from schoolpulse_agent.clock import SystemClock
 from schoolpulse_agent.config import load
 from schoolpulse_agent.errors import AgentError, ConfigError
@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.command == "discover":
             return _discover(args.subnet, args.json)
+        if args.command == "enroll":
+            return _enroll(args)
         settings = load(args.config)
         commands = {"run": _run, "once": _once, "check-config": _check}
         return commands[args.command](settings, args.json)
@@ -64,6 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--subnet", default="", metavar="NET", help="only this one of our own, like 192.168.1.0/24"
     )
+    text = "identity and credentials from a one-time code · ghi danh bằng mã dùng một lần"
+    sub = subparsers.add_parser("enroll", help=text, description=text)
+    _common(sub)
+    sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    sub.add_argument("code", metavar="CODE", help="as it was given to you; - reads it from standard input")
+    sub.add_argument("--server", required=True, metavar="URL", help="like https://giamsat.example.vn")
+    sub.add_argument("--ca", type=Path, metavar="FILE", help="the server's own authority, PEM")
+    sub.add_argument("--state-dir", type=Path, metavar="DIR", help="where the agent keeps what it measured")
+    sub.add_argument("--force", action="store_true", help="become another agent than this machine is now")
     return parser
 
 
@@ -73,6 +84,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(settings: Settings, _as_json: bool) -> int:
+    late.postpone(*late.RARELY_USED)
     from schoolpulse_agent.runner import Runner  # noqa: PLC0415  # the other commands need no MQTT
 
     runner = Runner(settings)
@@ -102,6 +114,16 @@ def _discover(subnet: str, as_json: bool) -> int:
     else:
         sys.stdout.write(discover.as_toml([discover.Found(**one) for one in found]))
     return DONE
+
+
+def _enroll(args: argparse.Namespace) -> int:
+    from schoolpulse_agent import enroll  # noqa: PLC0415  # what runs for years need not hold it
+
+    told = enroll.run(args, DEFAULT_CONFIG)
+    sys.stdout.write(
+        json.dumps(told, ensure_ascii=False) + "\n" if args.json else enroll.as_text(told, args.config)
+    )
+    return FAILED if told["troubles"] else DONE
 
 
 def _check(settings: Settings, as_json: bool) -> int:

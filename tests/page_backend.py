@@ -11,7 +11,7 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -89,7 +89,11 @@ def district(count: int, seed: int = 7) -> list[School]:
     names += [(level, f"{place} {number}") for number in range(2, 9) for level, place in names]
     chance.shuffle(names)
     schools = []
+    wards = {
+        ward: (10.815 + 0.05 * chance.random(), 106.64 + 0.06 * chance.random()) for ward in range(1, 18)
+    }
     for number, (level, place) in enumerate(names[:count]):
+        ward = chance.randint(1, 17)
         down = chance.choice([100.0, 150.0, 200.0, 300.0])
         lines = [
             Line(
@@ -107,7 +111,9 @@ def district(count: int, seed: int = 7) -> list[School]:
                 id=f"school-{number:03d}",
                 name=f"{_LEVELS[level]} {place}",
                 level=level,
-                area=("TP.HCM", "Gò Vấp", f"Phường {chance.randint(1, 17)}"),
+                area=("TP.HCM", "Gò Vấp", f"Phường {ward}"),
+                lat=None if number == 3 else round(wards[ward][0] + chance.gauss(0, 0.004), 5),
+                lon=None if number == 3 else round(wards[ward][1] + chance.gauss(0, 0.004), 5),
                 agent_id=None if number == count - 1 else f"agent-{number:03d}",
                 lines=tuple(lines),
             )
@@ -151,6 +157,7 @@ class FakeIncidents:
         from_ms: int | None = None,
         to_ms: int | None = None,
         school: str | None = None,
+        schools: Collection[str] | None = None,
         open_only: bool = False,
         limit: int = 100,
         before: str | None = None,
@@ -166,6 +173,7 @@ class FakeIncidents:
             incident
             for incident in found
             if (school is None or incident.school == school)
+            and (schools is None or incident.school in schools)
             and (not open_only or incident.resolved_at is None)
             and (to_ms is None or incident.start < to_ms)
             and (from_ms is None or incident.end is None or incident.end > from_ms)

@@ -21,6 +21,7 @@ from schoolpulse.ingest.settings import BrokerSettings, IngestSettings
 from schoolpulse.notify.settings import EndpointSettings, OutboxSettings
 from schoolpulse.reports.settings import ReportSettings
 from schoolpulse.stores.registry import StoreSettings
+from schoolpulse.web.settings import PageSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -81,6 +82,7 @@ class Config(_Section):
     endpoints: tuple[EndpointSettings, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
     report: ReportSettings = ReportSettings()
+    page: PageSettings = PageSettings()
 
     @model_validator(mode="before")
     @classmethod

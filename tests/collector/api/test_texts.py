@@ -8,9 +8,11 @@ from importlib.resources import files
 
 import pytest
 
+from schoolpulse.access.models import Role
 from schoolpulse.i18n import LANGUAGES, Language
-from schoolpulse.incidents.model import Cause, IncidentKind, SchoolStatus, Scope
+from schoolpulse.incidents.model import Cause, Change, IncidentKind, SchoolStatus, Scope
 from schoolpulse.web.assets import static_assets, web_texts
+from schoolpulse.web.templates import assembled
 
 # Keys that end in a word of the model, in JavaScript `web.status.${status}`.
 FAMILIES: Mapping[str, Iterable[str]] = {
@@ -22,15 +24,18 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "web.level.": {"mam_non", "tieu_hoc", "thcs"},
     "web.reach.": {"lan_gateway", "isp_edge", "national", "international"},
     "web.school.": {"heard", "uptime", "devices", "hardware", "version"},
+    "web.role.": set(Role),
+    "web.change.": set(Change),
+    "web.incidents.": {"cause", "provider", "start", "end", "confirmed", "paged", "parent"},
 }
-PAGES = ("wall.html", "school.html", "missing.html")
-OPEN_FAMILIES = {"web.technology."}  # an agent may say other words, which then stand as they are
+OPEN_FAMILIES = {"web.technology.", "web.refused.", "web.fact.", "web.why.", "web.part.", "web.reason."}
+"""What may end in other words too, which then stand as they are."""
 
 
 def sources() -> dict[str, str]:
     found = {path: asset.body.decode() for path, asset in static_assets().items() if path.startswith("js/")}
-    pages = files("schoolpulse.web") / "pages"
-    return found | {name: (pages / name).read_text("utf-8") for name in PAGES}
+    names = [entry.name.removesuffix(".html") for entry in (files("schoolpulse.web") / "pages").iterdir()]
+    return found | {f"{name}.html": assembled(name) for name in names if name != "parts"}
 
 
 def named() -> set[str]:

@@ -1,4 +1,4 @@
-"""``/``, ``/schools/{id}`` and ``/static/``: the page that people see.
+"""``/``, ``/schools/{id}``, ``/incidents`` and so on, and ``/static/``: the page that people see.
 
 A page is HTML with ``{{catalogue keys}}``, filled in here in the reader's language, so that the first thing
 on the screen is already right; the scripts fetch the same texts from ``/static/i18n/``.
@@ -6,49 +6,50 @@ on the screen is already right; the scripts fetch the same texts from ``/static/
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable
-from functools import cache
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from schoolpulse.i18n import Language
-from schoolpulse.web.assets import Asset, make_asset, read_page, static_assets, web_texts
+from schoolpulse.web.assets import Asset, static_assets
+from schoolpulse.web.settings import PageSettings
+from schoolpulse.web.templates import page
 
 LANGUAGE_COOKIE = "schoolpulse-lang"
 _YEAR_S = 365 * 86_400
 Lang = Annotated[str | None, Query(max_length=8)]
-_KEY = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
+PAGES = {
+    "/": "wall",
+    "/list": "list",
+    "/map": "map",
+    "/incidents": "incidents",
+    "/incidents/{thing_id}": "incident",
+    "/health": "health",
+    "/login": "login",
+}
+"""Pages by their path. They hold no data: their scripts ask the API."""
 
 
-@cache
-def page(name: str, language: Language) -> Asset:
-    """The page `name` in `language`.
-
-    Raises:
-        KeyError: it names a text that the catalogue does not have.
-    """
-    texts = {**web_texts(language), "language": language}
-    filled = _KEY.sub(lambda match: html.escape(texts[match[1]]), read_page(name))
-    return make_asset(f"{name}.html", filled.encode())
-
-
-def router(has_school: Callable[[str], bool]) -> APIRouter:
+def router(has_school: Callable[[str], bool], settings: PageSettings | None = None) -> APIRouter:
     """The routes; `has_school` tells by its id which schools have a page."""
     routes = APIRouter(include_in_schema=False)
+    chosen = settings or PageSettings()
 
-    @routes.get("/")
-    async def wall(request: Request, lang: Lang = None) -> Response:
-        return _page(request, "wall", lang)
+    def add(path: str, name: str) -> None:
+        @routes.get(path)
+        async def one(request: Request, lang: Lang = None) -> Response:
+            return _page(request, name, lang, chosen)
+
+    for path, name in PAGES.items():
+        add(path, name)
 
     @routes.get("/schools/{school_id}")
     async def school(
         request: Request, school_id: Annotated[str, Path(max_length=128)], lang: Lang = None
     ) -> Response:
         known = has_school(school_id)
-        return _page(request, "school" if known else "missing", lang, 200 if known else 404)
+        return _page(request, "school" if known else "missing", lang, chosen, 200 if known else 404)
 
     @routes.get("/static/{path:path}")
     async def static(request: Request, path: Annotated[str, Path(max_length=200)]) -> Response:
@@ -60,11 +61,13 @@ def router(has_school: Callable[[str], bool]) -> APIRouter:
     return routes
 
 
-def _page(request: Request, name: str, asked: str | None, status: int = 200) -> Response:
+def _page(
+    request: Request, name: str, asked: str | None, settings: PageSettings, status: int = 200
+) -> Response:
     """The page in the language asked for, else in the one remembered, else in Vietnamese."""
     wanted = asked if asked in get_args(Language) else request.cookies.get(LANGUAGE_COOKIE)
     language: Language = "en" if wanted == "en" else "vi"
-    response = _serve(request, page(name, language), "private, no-cache", status)
+    response = _serve(request, page(name, language, settings), "private, no-cache", status)
     response.headers["Vary"] = "Accept-Encoding, Cookie"
     response.headers["Content-Language"] = language
     if asked in get_args(Language):

@@ -2,6 +2,7 @@
 
 import { byId, h, icon, recall, remember, say } from "./dom.js";
 import { fit } from "./fit.js";
+import { neighbour } from "./neighbour.js";
 import { ALARMING, severity, statusText } from "./status.js";
 import { byName, duration, number, plain, shortName, shortTime, t, technology } from "./texts.js";
 
@@ -224,7 +225,11 @@ export class Board {
     const empty = this.#schools.size === 0;
     nothing.replaceChildren(
       ...(empty
-        ? [h("span", {}, t("web.wall.empty")), h("small", {}, t("web.wall.empty_hint"))]
+        ? [
+            h("span", {}, t("web.wall.empty")),
+            h("small", {}, t("web.wall.empty_hint")),
+            h("a", { class: "tool main", href: "/start", "data-needs": "admin" }, t("web.wall.begin")),
+          ]
         : [t("web.wall.search_none")]),
     );
   }
@@ -273,32 +278,3 @@ function place(school, now) {
 }
 
 const areaOf = (school) => school.area.at(-1) ?? "";
-
-/** The tile that lies next to `from` in the direction of the key, by where they stand on the screen. */
-function neighbour(from, key, links) {
-  const at = links.indexOf(from);
-  if (key === "Home") return links[0];
-  if (key === "End") return links.at(-1);
-  const [dx, dy] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key] ?? [0, 0];
-  if (!dx && !dy) return null;
-  const here = centre(from);
-  let best = null;
-  let least = Infinity;
-  for (const link of links) {
-    const there = centre(link);
-    const [x, y] = [there.x - here.x, there.y - here.y];
-    const ahead = x * dx + y * dy;
-    const aside = Math.abs(x * dy) + Math.abs(y * dx);
-    if (link !== from && ahead > 4 && ahead + 3 * aside < least) {
-      least = ahead + 3 * aside;
-      best = link;
-    }
-  }
-  // At the end of a row the next one follows, as in reading.
-  return best ?? links[at + (dx || dy)] ?? null;
-}
-
-function centre(element) {
-  const box = element.getBoundingClientRect();
-  return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
-}

@@ -51,3 +51,42 @@ export function remember(key, value) {
     // Forbidden or full: it holds until the page is left.
   }
 }
+
+/** The icon of a state in its colour, with the words that say it. */
+export function sign(status, ...words) {
+  const mark = icon(status);
+  mark.classList.add(`ink-${status}`);
+  return h("span", { class: "sign" }, mark, ...words);
+}
+
+/** Fills `list` (a select) with `options`, each `[value, text]`, keeping what is chosen where it is still there. */
+export function fillSelect(list, options) {
+  const before = list.value;
+  list.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+  if (options.some(([value]) => value === before)) list.value = before;
+}
+
+/** Arrows move through a radio group of buttons; `choose(button)` is called for the chosen one. */
+export function radioGroup(buttons, choose) {
+  const show = (chosen) => {
+    for (const button of buttons) {
+      button.setAttribute("aria-checked", String(button === chosen));
+      button.tabIndex = button === chosen ? 0 : -1;
+    }
+  };
+  for (const [at, button] of buttons.entries()) {
+    button.addEventListener("click", () => {
+      show(button);
+      choose(button);
+    });
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const next = buttons[(at + step + buttons.length) % buttons.length];
+      next.click();
+      next.focus();
+    });
+  }
+  return show;
+}

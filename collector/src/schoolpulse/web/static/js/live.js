@@ -1,6 +1,8 @@
 // The page's line to the collector: what is so, and then what changes. Says when it is lost, also when
 // nothing arrives although the connection seems to stand.
 
+import { get } from "./api.js";
+
 const SILENCE_MS = 15_000;
 const RETRY_MS = 3_000;
 
@@ -41,7 +43,11 @@ export class Live {
     for (const kind of ["snapshot", "change", "tick"]) {
       this.#source.addEventListener(kind, (event) => this.#take(kind, JSON.parse(event.data)));
     }
-    this.#source.addEventListener("error", () => this.#become("lost"));
+    this.#source.addEventListener("error", () => {
+      this.#become("lost");
+      // Closed for good: perhaps nobody is logged in any more, and then asking leads to the login page.
+      if (this.#source.readyState === EventSource.CLOSED) get("kpi").catch(() => {});
+    });
   }
 
   #take(kind, data) {

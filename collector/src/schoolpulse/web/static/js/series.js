@@ -1,5 +1,7 @@
 // Asks the API for a school's past, and picks what the charts show.
 
+import { get } from "./api.js";
+
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
 
@@ -20,12 +22,6 @@ export function suitableRange(first, now) {
   return Object.keys(RANGES).find((name) => first >= now - RANGES[name].length || name === "24h");
 }
 
-async function ask(path, parameters) {
-  const response = await fetch(`${path}?${new URLSearchParams(parameters)}`);
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return response.json();
-}
-
 /** Everything about `school` in `range`: latency, loss, traffic, when it was measured, and its incidents. */
 export async function loadPast(school, { from, to, step }) {
   const series = async (measurement, field, ...by) => {
@@ -33,7 +29,7 @@ export async function loadPast(school, { from, to, step }) {
       ...Object.entries({ measurement, field, from: Math.floor(from), to: Math.ceil(to), step }),
       ...by.map((tag) => ["by", tag]),
     ];
-    return (await ask(`/api/v1/schools/${encodeURIComponent(school)}/series`, parameters)).series;
+    return (await get(`schools/${encodeURIComponent(school)}/series`, parameters)).series;
   };
   const [rtt, loss, received, sent, uptime] = await Promise.all([
     series("reachability", "rtt_ms", "scope", "method"),
@@ -48,7 +44,7 @@ export async function loadPast(school, { from, to, step }) {
 /** The school's incidents that touch the range, newest first. */
 export async function loadIncidents(school, { from, to }) {
   const parameters = { school, from: Math.floor(from), to: Math.ceil(to), limit: 100 };
-  return (await ask("/api/v1/incidents", parameters)).items;
+  return (await get("incidents", parameters)).items;
 }
 
 /** One series a scope: by probes of addresses, of which icmp is preferred to tcp. */

@@ -41,6 +41,7 @@ function hear(kind, data) {
   }
   if (kind === "snapshot" || data.incidents.length) incidents.draw(live.now());
   showKpi(data.kpi);
+  if (kind === "snapshot") tickFrame();
   return undefined;
 }
 

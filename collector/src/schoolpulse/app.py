@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from schoolpulse import __version__, interpreter
 from schoolpulse.access.access import Access
 from schoolpulse.api.app import create_app
-from schoolpulse.api.services import AgentsBehind, Services
+from schoolpulse.api.services import AgentsBehind, People, Services
 from schoolpulse.broker.base import EmbeddedBroker
 from schoolpulse.broker.registry import embedded_broker
 from schoolpulse.clock import Clock, SystemClock
@@ -25,6 +25,7 @@ from schoolpulse.enrolment.replies import ReplySink
 from schoolpulse.enrolment.rounds import AgentRounds
 from schoolpulse.errors import BrokerUnavailable, ConfigError, Problem
 from schoolpulse.export.exporter import Exporter
+from schoolpulse.incidents.people import Maintenance, Notes
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.sink import IncidentSink
@@ -36,6 +37,7 @@ from schoolpulse.live import LiveView
 from schoolpulse.metrics import Metrics
 from schoolpulse.notify.channels.registry import channels
 from schoolpulse.notify.delivery import Delivery
+from schoolpulse.notify.history import History
 from schoolpulse.notify.outbox import Outbox
 from schoolpulse.notify.policy import PolicyFile, load_policy
 from schoolpulse.notify.rounds import Rounds
@@ -264,6 +266,12 @@ class Collector:
             ready=self._ready,
             public_url=self._config.http.public_url,
             agents=AgentsBehind(self.agents, self._agent_rounds.wake),
+            people=People(
+                notes=Notes(self._database),
+                maintenance=Maintenance(self._database, self._incident_sink.take_up_windows),
+                history=History(self._database, self._config.endpoints),
+                outbox=self.outbox,
+            ),
         )
 
 

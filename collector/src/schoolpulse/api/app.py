@@ -9,17 +9,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schoolpulse.api import (
     agents,
+    audit,
     document,
+    endpoints,
     enrol,
     events,
     guards,
     health,
     incidents,
     kpi,
+    maintenance,
     problems,
     reports,
     schools,
     session,
+    tokens,
+    users,
 )
 from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.gate import Gate
@@ -72,6 +77,15 @@ def create_app(services: Services) -> FastAPI:
     api.include_router(kpi.router(services, maker))
     api.include_router(reports.router(services, maker))
     api.include_router(events.router(services, encoder))
+    api.include_router(users.router(services))
+    api.include_router(tokens.router(services))
+    api.include_router(audit.router(services))
+    if services.people is not None:
+        api.include_router(maintenance.router(services, services.people))
+        api.include_router(endpoints.router(services, services.people))
+    if services.agents is not None:
+        api.include_router(agents.router(services, services.agents))
+        app.include_router(enrol.router(services, services.agents), prefix=API)
     app.include_router(api)
     app.include_router(health.router(services))
     app.include_router(routes.router(lambda school_id: services.registry.school(school_id) is not None))
@@ -83,7 +97,7 @@ def create_app(services: Services) -> FastAPI:
 
 
 class Headers:
-    """Gives every answer the security headers, and answers of the API no place in a cache."""
+    """Gives every answer the security headers, and answers of the API no place in a cache.
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -97,7 +111,7 @@ class Headers:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)

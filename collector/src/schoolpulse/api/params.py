@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Query
 
 from schoolpulse.api.problems import invalid
+from schoolpulse.api.services import Services
 
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 MAX_TIME_MS = 4_102_444_800_000
@@ -82,6 +84,30 @@ def parse_range(from_text: str | None, to_text: str | None, now_ms: int, default
     if from_ms >= to_ms:
         raise invalid("from", "the range ends before it begins")
     return Range(from_ms, to_ms)
+
+
+def parse_times(from_text: str | None, to_text: str | None) -> tuple[int | None, int | None]:
+    """The bounds asked for, None where the query does not say.
+
+    Raises:
+        Refused: a time cannot be read, or the range is empty.
+    """
+    from_ms = parse_time("from", from_text) if from_text else None
+    to_ms = parse_time("to", to_text) if to_text else None
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise invalid("from", "the range ends before it begins")
+    return from_ms, to_ms
+
+
+def known_schools(services: Services, ids: Iterable[str] | None) -> None:
+    """Look that `ids` are schools of the registry.
+
+    Raises:
+        Refused: one is not.
+    """
+    for one in ids or ():
+        if services.registry.school(one) is None:
+            raise invalid("schools", "one of these schools is not in the registry")
 
 
 def parse_step(text: str | None, within: Range) -> int:

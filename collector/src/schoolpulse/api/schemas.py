@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.incidents.model import Cause, Change, Incident, IncidentKind, SchoolStatus, Scope, Transition
+from schoolpulse.incidents.people import Note
 from schoolpulse.live import SchoolNow
 from schoolpulse.live.figures import Figures
 from schoolpulse.registry.models import School
@@ -195,14 +196,62 @@ class TransitionOut(_Answer):
         )
 
 
+class NoteOut(_Answer):
+    """What somebody said of an incident. ``ack`` took it on."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 12,
+                    "at_ms": 1_772_409_600_000,
+                    "kind": "ack",
+                    "person": "lan.nguyen",
+                    "text": "Đã gọi VNPT, 14:00 đến",
+                }
+            ]
+        },
+    )
+
+    id: int
+    at_ms: int
+    kind: Literal["ack", "note"]
+    person: str
+    text: str
+
+    @classmethod
+    def of(cls, note: Note) -> NoteOut:
+        """From the record's note."""
+        return cls.model_validate(note)
+
+
+class IncidentItem(IncidentOut):
+    """An incident in a list, and who took it on first."""
+
+    acknowledged_ms: int | None
+    acknowledged_by: str | None
+
+    @classmethod
+    def with_note(cls, incident: Incident, note: Note | None) -> IncidentItem:
+        """From the engine's incident and the first acknowledgement, if there is one."""
+        return cls(
+            **IncidentOut.of(incident).model_dump(),
+            acknowledged_ms=note.at_ms if note else None,
+            acknowledged_by=note.person if note else None,
+        )
+
+
 class IncidentDetail(IncidentOut):
-    """An incident with its record."""
+    """An incident with its record, and what people said, in order."""
 
     transitions: list[TransitionOut]
+    notes: list[NoteOut]
 
 
 class IncidentsOut(_Answer):
     """A page of incidents, newest start first. `next` is the cursor of the page after, null on the last."""
 
-    items: list[IncidentOut]
+    items: list[IncidentItem]
     next: str | None

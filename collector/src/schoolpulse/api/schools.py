@@ -6,7 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from schoolpulse.access.models import Caller
 from schoolpulse.api.encoding import SchoolEncoder
+from schoolpulse.api.guards import Viewer
 from schoolpulse.api.params import Range, StepText, TimeText, parse_range, parse_step
 from schoolpulse.api.problems import ProblemDocument, not_found
 from schoolpulse.api.schemas import SchoolOut, SchoolsOut, SeriesAnswer, SeriesOut
@@ -22,27 +24,30 @@ def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
     """The routes over `services`."""
     routes = APIRouter(tags=["schools"])
 
-    def known(school_id: str) -> School:
+    def known(school_id: str, caller: Caller) -> School:
         school = services.registry.school(school_id)
-        if school is None:
+        if school is None or not caller.sees(school_id):
             raise not_found("school")
         return school
 
     @routes.get("/schools", response_model=SchoolsOut)
-    async def schools() -> Response:
+    async def schools(caller: Viewer) -> Response:
         """Every school with its state and newest figures, by name."""
         now = services.live.snapshot()
-        body = f'{{"at_ms":{now.at_ms},"items":{encoder.texts(list(now.schools))}}}'
+        seen = [one for one in now.schools if caller.sees(one.school.id)]
+        body = f'{{"at_ms":{now.at_ms},"items":{encoder.texts(seen)}}}'
         return Response(body, media_type="application/json")
 
     @routes.get("/schools/{school_id}", responses=ProblemDocument.responses(404))
-    async def school(school_id: SchoolId) -> SchoolOut:
+    async def school(school_id: SchoolId, caller: Viewer) -> SchoolOut:
         """One school with its state and newest figures."""
-        return SchoolOut.of(known(school_id), services.live.school(school_id))
+        return SchoolOut.of(known(school_id, caller), services.live.school(school_id))
 
     @routes.get("/schools/{school_id}/series", responses=ProblemDocument.responses(404, 422, 503))
-    def series(
+    def series(  # noqa: PLR0913  # a parameter each of the query
+        *,
         school_id: SchoolId,
+        caller: Viewer,
         measurement: Annotated[str, Query(pattern=NAME, examples=["reachability"])],
         field: Annotated[str, Query(pattern=NAME, examples=["rtt_ms"])],
         from_: Annotated[TimeText, Query(alias="from")] = None,
@@ -56,7 +61,7 @@ def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
         ] = [],  # noqa: B006  # FastAPI copies defaults
     ) -> SeriesAnswer:
         """One field in windows, the last 24 hours where no range is given."""
-        known(school_id)
+        known(school_id, caller)
         within = parse_range(from_, to, services.clock.now_ms())
         step_ms = parse_step(step, within)
         query = SeriesQuery(

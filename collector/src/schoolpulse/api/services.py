@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +11,11 @@ from schoolpulse.access.audit import AuditLog
 from schoolpulse.clock import Clock
 from schoolpulse.enrolment.desk import AgentDesk
 from schoolpulse.incidents.model import Incident, Transition
+from schoolpulse.incidents.people import Maintenance, Notes
 from schoolpulse.live import LiveView
 from schoolpulse.metrics import Metrics
+from schoolpulse.notify.history import History
+from schoolpulse.notify.outbox import Outbox
 from schoolpulse.registry.models import School
 from schoolpulse.reports.maker import Reports
 from schoolpulse.stores.base import Series, SeriesQuery
@@ -47,11 +50,15 @@ class IncidentReader(Protocol):
         from_ms: int | None = None,
         to_ms: int | None = None,
         school: str | None = None,
+        schools: Collection[str] | None = None,
         open_only: bool = False,
         limit: int = 100,
         before: str | None = None,
     ) -> Sequence[Incident]:
-        """Incidents that touch ``[from_ms, to_ms)``, newest start first, those after the id `before`."""
+        """Incidents that touch ``[from_ms, to_ms)``, newest start first, those after the id `before`.
+
+        With `school` only that one's, with `schools` only theirs.
+        """
         ...
 
     def get(self, incident_id: str) -> Incident | None:
@@ -72,12 +79,22 @@ class AgentsBehind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """What people do about incidents: they take them on, announce work, look after who is told."""
+
+    notes: Notes
+    maintenance: Maintenance
+    history: History
+    outbox: Outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything behind the API.
 
     `ready` answers per part of the collector with ``ok`` or with what is wrong in a short sentence; it may
-    block. Without
-    `agents` nothing of theirs is served. `tick_s` is how often viewers are told of changes, which merges what happens in between.
+    block. Without `agents`, or `people`, nothing of theirs is served. `tick_s` is how often viewers are told
+    of changes, which merges what happens in between.
     `public_url` is where people open the page, if that is known.
     """
 
@@ -92,6 +109,7 @@ class Services:
     ready: Callable[[], Mapping[str, str]]
     reports: Reports | None = None
     agents: AgentsBehind | None = None
+    people: People | None = None
     tick_s: float = 1.0
     max_viewers: int = 500
     public_url: str = ""

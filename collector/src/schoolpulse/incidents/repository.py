@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, and_, insert, or_, select, update
@@ -53,11 +53,15 @@ class IncidentRepository:
         from_ms: int | None = None,
         to_ms: int | None = None,
         school: str | None = None,
+        schools: Collection[str] | None = None,
         open_only: bool = False,
         limit: int = 100,
         before: str | None = None,
     ) -> Sequence[Incident]:
-        """Incidents that touch ``[from_ms, to_ms)``, newest start first, those after the id `before`."""
+        """Incidents that touch ``[from_ms, to_ms)``, newest start first, those after the id `before`.
+
+        With `school` only that one's, with `schools` only theirs.
+        """
         rows = tables.incident.c
         query = select(rows.body).order_by(rows.start_ms.desc(), rows.id.desc()).limit(min(limit, MAX_LIMIT))
         if to_ms is not None:
@@ -66,6 +70,8 @@ class IncidentRepository:
             query = query.where(or_(rows.end_ms.is_(None), rows.end_ms > from_ms))
         if school is not None:
             query = query.where(rows.school == school)
+        if schools is not None:
+            query = query.where(rows.school.in_(schools))
         if open_only:
             query = query.where(rows.resolved_ms.is_(None))
         if before is not None:

@@ -1,7 +1,8 @@
 """Commands from the collector: each with an id, an expiry and an answer. There is no shell among them.
 
 A command is ``{"id":..,"do":..,"expires":ms}`` with the command's own keys. Its answer comes at once; what it
-leads to (a round of measurements) comes as telemetry.
+leads to (a round of measurements) comes as telemetry. An id is written down before it is carried out, so that
+one which comes again after a restart is not carried out again.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 from schoolpulse_agent import wire
+from schoolpulse_agent.disk import Disk, SystemDisk
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +53,23 @@ class Commands:
     Args:
         hands: what can be done.
         now_ms: the wall clock; a command that has expired by it is refused.
+        memory: the file of ids that were carried out; without it they are forgotten when the agent ends.
+        disk: the file system.
     """
 
-    def __init__(self, hands: Hands, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        hands: Hands,
+        now_ms: Callable[[], int],
+        memory: Path | None = None,
+        disk: Disk | None = None,
+    ) -> None:
         self._hands = hands
         self._now_ms = now_ms
+        self._memory = memory
+        self._disk = disk or SystemDisk()
         self._answers: dict[str, bytes] = {}
-        self._order: deque[str] = deque()
+        self._before = self._recall()
 
     def __call__(self, payload: bytes) -> list[bytes]:
         """The replies to one `command` message; none to what does not even say its id."""
@@ -70,17 +82,29 @@ class Commands:
             log.warning("a command that is none was ignored")
             return []
         if command_id not in self._answers:  # the broker may deliver twice: done once, answered twice
-            self._remember(command_id, self._answer(command_id, message))
+            if command_id in self._before:
+                answer = self._reply(command_id, "it was begun before the agent was started again")
+            else:
+                self._write_down(command_id)
+                answer = self._answer(command_id, message)
+            self._answers[command_id] = answer
+            if len(self._answers) > _REMEMBERED:
+                del self._answers[next(iter(self._answers))]
         return [self._answers[command_id]]
 
     def _answer(self, command_id: str, message: Mapping[str, Any]) -> bytes:
-        reply: dict[str, Any] = {"id": command_id, "ok": True, "at": self._now_ms()}
         try:
             self._do(message)
-            log.info("command %s carried out: %s", command_id, message["do"])
         except Refused as refusal:
-            reply.update(ok=False, error=str(refusal))
             log.warning("command %s refused: %s", command_id, refusal)
+            return self._reply(command_id, str(refusal))
+        log.info("command %s carried out: %s", command_id, message["do"])
+        return self._reply(command_id)
+
+    def _reply(self, command_id: str, error: str = "") -> bytes:
+        reply: dict[str, Any] = {"id": command_id, "ok": not error, "at": self._now_ms()}
+        if error:
+            reply["error"] = error
         return wire.dumps(reply)
 
     def _do(self, message: Mapping[str, Any]) -> None:
@@ -110,11 +134,25 @@ class Commands:
         if not self._hands.set_interval(_text(message, "probe"), float(seconds)):
             raise Refused("no such probe runs here")
 
-    def _remember(self, command_id: str, answer: bytes) -> None:
-        self._answers[command_id] = answer
-        self._order.append(command_id)
-        if len(self._order) > _REMEMBERED:
-            del self._answers[self._order.popleft()]
+    def _recall(self) -> list[str]:
+        if self._memory is None:
+            return []
+        try:
+            ids = json.loads(self._disk.read(self._memory))
+            return [one for one in ids if isinstance(one, str)][-_REMEMBERED:]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def _write_down(self, command_id: str) -> None:
+        """Some bytes of flash a command; where they cannot be written it is done all the same."""
+        if self._memory is None:
+            return
+        ids = [*self._before, *self._answers, command_id][-_REMEMBERED:]
+        try:
+            self._disk.make_folder(self._memory.parent)
+            self._disk.replace(self._memory, wire.dumps(ids))
+        except OSError as error:
+            log.warning("%s was not written: %s", self._memory, error)
 
 
 def _text(message: Mapping[str, Any], key: str) -> str:

@@ -35,7 +35,7 @@ class Connection:
     Args:
         settings: where and how.
         client_id: the agent's id.
-        will: topic and payload that the broker publishes, retained, if we vanish.
+        will: topic and payload that the broker publishes, retained, if we vanish; None for a look only.
         on_message: called with topic and payload.
         wake: a socket that becomes readable when `step` should return early; drained here.
         clock: the steady clock.
@@ -45,7 +45,7 @@ class Connection:
         self,
         settings: BrokerSettings,
         client_id: str,
-        will: tuple[str, bytes],
+        will: tuple[str, bytes] | None,
         on_message: Callable[[str, bytes], None],
         wake: socket.socket,
         clock: Clock,
@@ -55,7 +55,8 @@ class Connection:
         self._wake = wake
         self._clock = clock
         self._client = self._new_client(client_id)
-        self._client.will_set(will[0], will[1], qos=wire.QOS, retain=True)
+        if will is not None:
+            self._client.will_set(will[0], will[1], qos=wire.QOS, retain=True)
         self._selector: selectors.BaseSelector | None = None
         self._accepted = False
         self._subscribing: int | None = None

@@ -68,7 +68,7 @@ class Runner:
             self._birth,
             batch=settings.batch,
             boot=self._boot,
-            on_command=Commands(self._hands(), self._clock.now_ms),
+            on_command=Commands(self._hands(), self._clock.now_ms, state_dir / "commands"),
             clock=self._clock,
         )
         self._recorder = Recorder(

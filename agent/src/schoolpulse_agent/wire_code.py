@@ -1,6 +1,6 @@
 """Enrolment codes as both ends know them: what a person types, and how a slip of the finger shows.
 
-A code is 12 characters, ``7K3F-9QWX-2MTB``: 55 random bits and a check character, in the 32 characters that
+A code is 12 characters, ``7K3F-9QWX-2MTY``: 55 random bits and a check character, in the 32 characters that
 are left of digits and letters without I, L, O and U (which are read as 1, 1 and 0 where somebody writes
 them). It may be followed by 16 more, the pin: the beginning of the SHA-256 of the certificate that the
 server shows, for servers whose authority nobody else knows. Plain standard library, no I/O.

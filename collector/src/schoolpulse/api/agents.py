@@ -77,7 +77,7 @@ class MadeCodeOut(_Answer):
     """A one-time code. It is shown here and nowhere else."""
 
     agent_id: str
-    code: str = Field(examples=["7K3F-9QWX-2MTB"])
+    code: str = Field(examples=["7K3F-9QWX-2MTY"])
     expires_ms: int
 
 

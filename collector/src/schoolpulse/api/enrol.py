@@ -21,7 +21,7 @@ class EnrolIn(BaseModel):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    code: Annotated[str, Field(min_length=1, max_length=80, examples=["7K3F-9QWX-2MTB"])]
+    code: Annotated[str, Field(min_length=1, max_length=80, examples=["7K3F-9QWX-2MTY"])]
     password: Annotated[
         str,
         Field(

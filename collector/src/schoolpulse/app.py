@@ -265,6 +265,7 @@ class Collector:
             version=__version__,
             ready=self._ready,
             public_url=self._config.http.public_url,
+            page=self._config.page,
             agents=AgentsBehind(self.agents, self._agent_rounds.wake),
             people=People(
                 notes=Notes(self._database),

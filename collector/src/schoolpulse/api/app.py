@@ -88,19 +88,30 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(enrol.router(services, services.agents), prefix=API)
     app.include_router(api)
     app.include_router(health.router(services))
-    app.include_router(routes.router(lambda school_id: services.registry.school(school_id) is not None))
+    app.include_router(
+        routes.router(lambda school_id: services.registry.school(school_id) is not None, services.page)
+    )
     document.complete(app)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Gate, access=services.access, public_url=services.public_url)
-    app.add_middleware(Headers)
+    app.add_middleware(Headers, image_host=services.page.image_host)
     return app
 
 
 class Headers:
     """Gives every answer the security headers, and answers of the API no place in a cache.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `image_host` is the one origin beside our own that images may come from: the map's tiles.
+    """
+
+    def __init__(self, app: ASGIApp, image_host: str = "") -> None:
         self._app = app
+        self._headers = dict(SECURITY_HEADERS)
+        if image_host:
+            policy = self._headers["Content-Security-Policy"]
+            self._headers["Content-Security-Policy"] = policy.replace(
+                "img-src 'self'", f"img-src 'self' {image_host}"
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

@@ -19,6 +19,7 @@ from schoolpulse.notify.outbox import Outbox
 from schoolpulse.registry.models import School
 from schoolpulse.reports.maker import Reports
 from schoolpulse.stores.base import Series, SeriesQuery
+from schoolpulse.web.settings import PageSettings
 
 
 class RegistryReader(Protocol):
@@ -113,6 +114,7 @@ class Services:
     tick_s: float = 1.0
     max_viewers: int = 500
     public_url: str = ""
+    page: PageSettings = PageSettings()
 
     @property
     def audit(self) -> AuditLog:

@@ -25,6 +25,7 @@ from schoolpulse.enrolment.replies import ReplySink
 from schoolpulse.enrolment.rounds import AgentRounds
 from schoolpulse.errors import BrokerUnavailable, ConfigError, Problem
 from schoolpulse.export.exporter import Exporter
+from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
 from schoolpulse.incidents.people import Maintenance, Notes
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
@@ -107,7 +108,7 @@ class Collector:
         keep_ms = round(config.outbox.keep_days * 86_400_000)
         self._rounds = Rounds(self._database, self.outbox, rules.summary, self.clock, keep_ms=keep_ms)
         self.live = LiveView(self.registry, self.clock, position=self.journal.last_position)
-        self._exporter = self._make_exporter()
+        self._exporter = self._make_exporter(rules)
         self._incident_sink = IncidentSink(
             policy=policy or rules.thresholds(),
             registry=self.registry,
@@ -219,7 +220,7 @@ class Collector:
             SinkRunner(self.journal, replies, self.clock, self.metrics, linger_s=STORE_LINGER_S),
         ]
 
-    def _make_exporter(self) -> Exporter | None:
+    def _make_exporter(self, rules: PolicyFile) -> Exporter | None:
         """What dashboards need beside the samples, where the store is one that Grafana reads."""
         if not isinstance(self._config.store, InfluxSettings):
             return None
@@ -232,6 +233,7 @@ class Collector:
             live=self.live,
             incidents=self.incidents,
             metrics=self.metrics,
+            is_open=SchoolCalendar(rules.calendar or CalendarSettings()).is_open,
         )
 
     def _identify(self, agent_id: str, at_ms: int) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from fakes import FakeClock
 from parts.influx import Influx
 
 from schoolpulse.errors import StoreUnavailable
-from schoolpulse.stores.base import PointBlock, SeriesQuery
+from schoolpulse.export.records import statuses
+from schoolpulse.export.sums import school_sums
+from schoolpulse.incidents.model import SchoolStatus
+from schoolpulse.live import SchoolNow
+from schoolpulse.registry.models import School
+from schoolpulse.stores.base import Delivery, PointBlock, SeriesQuery
 from schoolpulse.stores.influx import InfluxStore
 from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.rollup_marks import Mark, Marks
@@ -247,3 +253,103 @@ def test_runs_are_contiguous_and_bounded(tmp_path: Path) -> None:
             marks.remove(run)
     assert seen == [(0, 288), (288, 400), (500, 501)]
     marks.close()
+
+
+def receipts(school: str, seed: int, days: float) -> list[Delivery]:
+    dice = random.Random(f"receipts {school} {seed}")
+    return [
+        Delivery(school, "gw-" + school, "stream " + school, seq, at_ms, 40, dice.randrange(50, 90_000))
+        for seq, (at_ms, *_) in enumerate(week(school, seed, days), start=1)
+    ]
+
+
+def used(school: str, machine: str, seed: int, days: float) -> PointBlock:
+    dice = random.Random(f"classroom {school} {machine} {seed}")
+    rows = [
+        (at_ms, (), (float(dice.random() < 0.4), round(dice.random(), 2)))
+        for at_ms, *_ in week(school + machine, seed, days)
+    ]
+    return PointBlock(
+        "classroom", (("agent", machine), ("school", school)), (), ("in_use", "used_ratio"), rows
+    )
+
+
+def assert_together(
+    influx: Influx, database: str, measurement: str, values: dict[str, list[tuple[int, float]]]
+) -> None:
+    """The windows of all series together are those of `values`, by field, and carry no tag."""
+    for tier in TIERS:
+        statement = " ".join(("SELECT * FROM", measurement, "GROUP BY *"))
+        answer: dict[str, Any] = influx.query(statement, tier.database(database))
+        (series,) = answer["series"]
+        found = {
+            row[0] // 1_000_000: dict(zip(series["columns"], row, strict=True)) for row in series["values"]
+        }
+        assert "tags" not in series
+        for field, samples in values.items():
+            windows: dict[int, list[float]] = {}
+            for at_ms, value in samples:
+                windows.setdefault(tier.start(at_ms), []).append(value)
+            assert found.keys() == windows.keys()
+            for at_ms, got in windows.items():
+                wanted = dict(figures("rtt_ms", got))
+                for suffix in ("", "_sum", "_min", "_max", "_count", "_p95"):
+                    if field + suffix in found[at_ms]:
+                        assert found[at_ms][field + suffix] == pytest.approx(wanted["rtt_ms" + suffix])
+                assert found[at_ms][field + "_count"] == len(got)
+
+
+def test_what_holds_every_school_together_is_right_after_a_weeks_backlog(
+    influx: Influx, store: InfluxStore, database: str, clock: FakeClock
+) -> None:
+    dice = random.Random(11)
+    punctual, late = receipts("s1", 1, 7.0), receipts("s2", 1, 7.0)
+    here, there = used("s1", "pc-1", 1, 2.0), used("s2", "pc-2", 1, 2.0)
+    store.write([here], punctual)
+    settle(store, clock)
+    backlog = [*late, *dice.sample(late, 100)]
+    dice.shuffle(backlog)
+    for start in range(0, len(backlog), 700):
+        store.write([], backlog[start : start + 700])
+        store.maintain(clock.now_ms())
+    rows = list(there.rows)
+    dice.shuffle(rows)
+    for piece in (rows[::2], [*rows[1::2], *rows[::7]]):
+        store.write([replace(there, rows=piece)], [])
+        store.maintain(clock.now_ms())
+    settle(store, clock)
+    both = [(one.at_ms, float(one.delay_ms)) for one in (*punctual, *late)]
+    assert_together(influx, database, "delivery", {"delay_ms": both})
+    looks = [*here.rows, *there.rows]
+    fields = {
+        name: [(row[0], float(str(row[2][at]))) for row in looks]
+        for at, name in enumerate(("in_use", "used_ratio"))
+    }
+    assert_together(influx, database, "classroom_use", fields)
+
+
+def test_sums_of_schools_add_up_in_every_tier(
+    influx: Influx, store: InfluxStore, database: str, clock: FakeClock
+) -> None:
+    """A share from sums by ward is that from every school's own state, raw and rolled up."""
+    dice = random.Random(13)
+    schools = [
+        School(id=f"s{at}", name=f"Trường {at}", level="thcs", area=("TP", f"P{at % 3}")) for at in range(9)
+    ]
+    for minute in range(240):
+        at_ms = NOW_MS // MINUTE_MS * MINUTE_MS - minute * MINUTE_MS
+        now = [
+            SchoolNow(school, dice.choice(list(SchoolStatus)), None, None)
+            for school in schools
+            if dice.random() < 0.9
+        ]
+        store.write([statuses(now, at_ms), *school_sums(now, at_ms, school_hours=minute < 100)], [])
+    settle(store, clock)
+    for name, end in ((database, ""), *((tier.database(database), "_sum") for tier in TIERS)):
+        asked = ", ".join(f'sum("{field}{end}")' for field in ("connected", "broadband", "measured"))
+        (each,) = influx.rows(" ".join(("SELECT", asked, "FROM status")), name)
+        for sums in ("ward_status", "provider_status"):
+            assert influx.rows(" ".join(("SELECT", asked, "FROM", sums)), name)[0][1:] == each[1:]
+        of_hours = " ".join(("SELECT", asked.replace("connected", "open_measured", 1), "FROM ward_status"))
+        (hours,) = influx.rows(of_hours, name)
+        assert 0 < float(str(hours[1])) < float(str(hours[3]))

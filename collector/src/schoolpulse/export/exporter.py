@@ -7,13 +7,15 @@ the incidents of the last days are written again, so that nothing that happened 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from schoolpulse.export import records
 from schoolpulse.export.own_figures import own_figures
+from schoolpulse.export.sums import device_sums, school_sums
 from schoolpulse.export.tiers import tier_table
 from schoolpulse.incidents.model import Incident, SchoolStatus, Transition
+from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
 from schoolpulse.live import Snapshot
 from schoolpulse.metrics import Metrics
 from schoolpulse.registry.models import School
@@ -69,11 +71,20 @@ class Exporter:
         live: states and newest figures.
         incidents: for those of the time before the start.
         metrics: the collector's own figures.
+        is_open: whether a moment belongs to school hours; by the calendar's defaults without it.
     """
 
     def __init__(
-        self, *, store: Store, settings: InfluxSettings, live: Live, incidents: Incidents, metrics: Metrics
+        self,
+        *,
+        store: Store,
+        settings: InfluxSettings,
+        live: Live,
+        incidents: Incidents,
+        metrics: Metrics,
+        is_open: Callable[[int], bool] | None = None,
     ) -> None:
+        self._is_open = is_open or SchoolCalendar(CalendarSettings()).is_open
         self._store = store
         self._settings = settings
         self._live = live
@@ -123,6 +134,8 @@ class Exporter:
                 records.statuses(snapshot.schools, minute_ms),
                 records.schools_now(snapshot.schools, minute_ms),
                 records.versions(snapshot.schools, minute_ms),
+                *school_sums(snapshot.schools, minute_ms, school_hours=self._is_open(minute_ms)),
+                *device_sums(snapshot.schools, minute_ms),
                 *own_figures(self._metrics, minute_ms),
             ]
         newest = {incident.id: incident for incident in lasting}

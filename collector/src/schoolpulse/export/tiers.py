@@ -16,7 +16,7 @@ STEPS: tuple[tuple[int, Tier | None, str], ...] = (
     (6 * HOUR_MS, None, "1m"),
     (2 * DAY_MS, FIVE_MINUTES, "5m"),
     (7 * DAY_MS, FIVE_MINUTES, "10m"),
-    (45 * DAY_MS, FIVE_MINUTES, "1h"),
+    (45 * DAY_MS, HOURS, "1h"),
     (120 * DAY_MS, HOURS, "3h"),
     (_FOR_EVER_MS, HOURS, "12h"),
 )

@@ -43,6 +43,7 @@ NONE_IS_GOOD: Limits = ((None, GOOD), (1, POOR), (5, BAD))
 ANY_IS_BAD: Limits = ((None, GOOD), (1, BAD))
 CHARGE: Limits = ((None, BAD), (0.3, POOR), (0.6, GOOD))
 SUPPLY: Limits = ((None, BAD), (0.1, POOR), (0.25, GOOD))
+LAMP_H: Limits = ((None, GOOD), (2_000, FAIR), (3_000, POOR), (4_000, BAD))
 UP: Limits = ((None, BAD), (1, GOOD))
 PLAIN: Limits = ((None, GOOD),)
 

@@ -35,6 +35,11 @@ def total(field: str) -> str:
     return f'"{field}${{sum:raw}}'
 
 
+def p95(field: str) -> str:
+    """The 95th percentile of each window of `field`, quoted; in raw points the values themselves."""
+    return f'"{field}${{p95:raw}}'
+
+
 class Variable(Builder[VariableModel]):
     """A variable that is made already; the SDK's own builders cannot hide one."""
 
@@ -64,7 +69,7 @@ def database() -> Variable:
 
 def hidden() -> list[Variable]:
     """What the table of tiers says for the range chosen, asked anew whenever it changes."""
-    names = {"tier": "prefix", "high": "high", "sum": "sum", "step": "step"}
+    names = {"tier": "prefix", "high": "high", "sum": "sum", "p95": "p95", "step": "step"}
     return [
         Variable(
             VariableModel(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from schoolpulse.contract.models import Birth, Telemetry
 
-MEASUREMENTS = ("system", "reachability", "interface", "wan", "device")
+MEASUREMENTS = ("system", "reachability", "interface", "wan", "device", "projector", "display")
 MAX_KEPT = 128
 """Probe targets, interfaces, uplinks or devices kept of one agent, each; more are passed over."""
 STALE_MS = 3 * 60_000
@@ -57,6 +57,16 @@ class UplinkNow:
     interface: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceNow:
+    """A device behind the gateway. `in_use` is None for one that does not tell."""
+
+    name: str
+    kind: str
+    up: bool
+    in_use: bool | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What is known of an agent at one moment. Times are milliseconds since 1970, UTC.
@@ -73,6 +83,7 @@ class Figures:
     traffic: Traffic | None = None
     devices_up: int | None = None
     devices_total: int | None = None
+    devices: Sequence[DeviceNow] = ()
 
 
 class AgentFigures:
@@ -146,6 +157,24 @@ class AgentFigures:
             traffic=self._traffic(uplink),
             devices_up=sum(bool(cells.get("up")) for _, cells in devices) if devices else None,
             devices_total=len(devices) or None,
+            devices=self._devices(devices),
+        )
+
+    def _devices(self, rows: list[tuple[int, Cells]]) -> tuple[DeviceNow, ...]:
+        """The devices, and of those that tell it whether they are in use (a display that is on is)."""
+        used: dict[Cell, bool] = {}
+        for measurement in ("projector", "display"):
+            for _, cells in self._recent(measurement):
+                if cells.get("is_on") is not None:
+                    used.setdefault(cells.get("device"), bool(cells["is_on"]))
+        return tuple(
+            DeviceNow(
+                str(cells.get("device") or ""),
+                str(cells.get("kind") or ""),
+                up := bool(cells.get("up")),
+                used.get(cells.get("device")) if up else None,
+            )
+            for _, cells in rows
         )
 
     def _recent(self, measurement: str) -> list[tuple[int, Cells]]:

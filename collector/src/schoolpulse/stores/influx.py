@@ -49,7 +49,7 @@ class InfluxStore:
         if not self._ready:
             self._prepare()
         if self.rollups is not None:
-            self.rollups.mark(blocks)
+            self.rollups.mark(blocks, deliveries)
         unwritable: list[BadPoint] = []
         refused: list[RefusedLine] = []
         lines = 0

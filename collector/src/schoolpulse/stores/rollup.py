@@ -14,7 +14,7 @@ from typing import Any
 
 from schoolpulse.clock import Clock
 from schoolpulse.errors import StoreUnavailable, UsageError
-from schoolpulse.stores.base import BadPoint, PointBlock
+from schoolpulse.stores.base import BadPoint, Delivery, PointBlock
 from schoolpulse.stores.influx_http import InfluxHttp
 from schoolpulse.stores.influx_read import identifier, string
 from schoolpulse.stores.influx_settings import InfluxSettings
@@ -33,9 +33,10 @@ from schoolpulse.stores.rollup_tiers import (
     P95,
     SUM,
     TIERS,
+    TOGETHER,
     has_p95,
 )
-from schoolpulse.stores.shape import clean_tag
+from schoolpulse.stores.shape import DELIVERY, clean_tag
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ GRACE_MS = MINUTE_MS
 """A window is computed so long after its end: most agents have sent what belongs into it."""
 BUDGET_S = 2.0
 _SUFFIX = {"mean": "", "sum": SUM, "min": LOW, "max": HIGH, "count": COUNT, "percentile": P95}
+_TOGETHER_OF: dict[str, list[str]] = {}
+for _name, _one in TOGETHER.items():
+    _TOGETHER_OF.setdefault(_one.source, []).append(_name)
 _WHAT = "mean(*), sum(*), min(*), max(*), count(*), percentile(*, 95)"
 
 
@@ -65,8 +69,8 @@ class Rollups:
         self._failing = False
         self._backfilled = not marks.is_new
 
-    def mark(self, blocks: Sequence[PointBlock]) -> None:
-        """Mark the windows of `blocks`. Call it before they are written, or a crash forgets them.
+    def mark(self, blocks: Sequence[PointBlock], deliveries: Sequence[Delivery] = ()) -> None:
+        """Mark the windows of what is to be written. Call it before, or a crash forgets them.
 
         Raises:
             StoreUnavailable: the marks cannot be made durable.
@@ -80,6 +84,12 @@ class Rollups:
                 continue
             for window in {row[0] // width for row in block.rows}:
                 touched.add((name, "" if window >= fresh else _school(block), window * width))
+        late = {(name, at_ms) for name, _, at_ms in touched}
+        late |= {(DELIVERY, delivery.at_ms // width * width) for delivery in deliveries}
+        # What holds every school together is computed for all of them, however late one comes.
+        touched |= {
+            (name, EVERY_SCHOOL, at_ms) for source, at_ms in late for name in _TOGETHER_OF.get(source, ())
+        }
         self.marks.add(self._marks(touched))
 
     def _marks(self, touched: Iterable[tuple[str, str, int]]) -> set[Mark]:
@@ -142,11 +152,12 @@ class Rollups:
         where = [f"time >= {run.from_ms}ms", f"time < {run.to_ms}ms"]
         if run.school != EVERY_SCHOOL:
             where.append(f'"school" = {string(run.school)}')
+        together = TOGETHER.get(run.measurement)
         parts = (
-            f"SELECT {_WHAT}",
-            f"FROM {identifier(run.measurement)}",
+            f"SELECT {_what(together.fields) if together else _WHAT}",
+            f"FROM {identifier(together.source if together else run.measurement)}",
             f"WHERE {' AND '.join(where)}",
-            f"GROUP BY time({run.tier.width_ms}ms), * fill(none)",
+            f"GROUP BY time({run.tier.width_ms}ms){'' if together else ', *'} fill(none)",
         )
         statement = " ".join(parts)
         try:
@@ -192,8 +203,8 @@ class Rollups:
         for name in sorted(set(names) - NOT_ROLLED_UP):
             statement = " ".join(("SELECT * FROM", identifier(name), "ORDER BY time ASC LIMIT 1"))
             first = self._http.query(statement, database).get("series", [])
-            if first:
-                self.marks.add(self._all_windows(name, first[0]["values"][0][0], now_ms))
+            for computed in {name, *_TOGETHER_OF.get(name, ())} if first else ():
+                self.marks.add(self._all_windows(computed, first[0]["values"][0][0], now_ms))
         self._backfilled = True
 
     def _all_windows(self, measurement: str, from_ms: int, to_ms: int) -> Iterator[Mark]:
@@ -203,6 +214,16 @@ class Rollups:
         ):
             for at_ms in range(tier.start(max(from_ms, to_ms - days * DAY_MS)), to_ms, tier.width_ms):
                 yield Mark(tier.suffix, measurement, EVERY_SCHOOL, at_ms)
+
+
+def _what(fields: Sequence[str]) -> str:
+    """Every function of these fields, with the columns named as those of ``*`` are."""
+    return ", ".join(
+        f"{function}({identifier(field)}{', 95' if function == 'percentile' else ''})"
+        f" AS {identifier(f'{function}_{field}')}"
+        for field in fields
+        for function in _SUFFIX
+    )
 
 
 def _school(block: PointBlock) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from schoolpulse.stores.base import SeriesQuery
 from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.rollup_marks import Marks
-from schoolpulse.stores.rollup_tiers import DAY_MS, FIVE_MINUTES, HOURS, NOT_ROLLED_UP, TIERS, Tier
+from schoolpulse.stores.rollup_tiers import DAY_MS, FIVE_MINUTES, HOURS, NOT_ROLLED_UP, TIERS, TOGETHER, Tier
 from schoolpulse.stores.shape import clean_tag
 from schoolpulse.stores.windows import bounds_ms
 
@@ -35,7 +35,7 @@ def pieces(query: SeriesQuery, settings: InfluxSettings, marks: Marks | None, no
     from_ms, to_ms = bounds_ms(query)
     if from_ms == to_ms:
         return []
-    if marks is None or query.measurement in NOT_ROLLED_UP:
+    if marks is None or query.measurement in NOT_ROLLED_UP or query.measurement in TOGETHER:
         return [Piece(None, from_ms, to_ms)]
     found: list[Piece] = []
     raw_floor_ms = _floor_ms(settings.retention_days, now_ms)

@@ -9,7 +9,9 @@ every tier, and sums and counts add up exactly.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -38,8 +40,25 @@ HOURS = Tier("_1h", HOUR_MS, 48)
 TIERS = (FIVE_MINUTES, HOURS)
 """From fine to coarse."""
 
-NOT_ROLLED_UP = frozenset({"delivery", "incident", "school", "school_now", "tier", "store_probe"})
-"""Receipts and records are facts of their own: a mean of them says nothing."""
+NOT_ROLLED_UP = frozenset({"incident", "school", "school_now", "tier", "store_probe"})
+"""Records are facts of their own: a mean of them says nothing."""
+
+
+class Together(NamedTuple):
+    """Windows that hold every series of `source` together, without tags, and of which fields."""
+
+    source: str
+    fields: tuple[str, ...]
+
+
+TOGETHER: Mapping[str, Together] = {
+    "delivery": Together("delivery", ("delay_ms", "points")),
+    "classroom_use": Together("classroom", ("in_use", "used_ratio")),
+}
+"""By measurement: what charts ask of all series at once, where a year of each would be too much to read.
+
+Receipts come from every school's every stream; what is asked of them is how late all of them were. Machines
+in classrooms have windows of their own as well, for the school that looks at one of them."""
 
 SUM, LOW, HIGH, COUNT, P95 = "_sum", "_min", "_max", "_count", "_p95"
 MAX_FIELD_CHARS = 64 - len(COUNT)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from schoolpulse.grafana import palette
-from schoolpulse.grafana.board import Board
-from schoolpulse.grafana.variables import STEP, TIERED, high
+from schoolpulse.grafana.board import Board, merged
+from schoolpulse.grafana.variables import STEP, TIERED, high, p95
 from schoolpulse.i18n import Language
 
 
@@ -35,7 +35,7 @@ def _now(board: Board) -> None:
     )
     board.stat(
         "lost",
-        'SELECT sum("n") AS "v" FROM (SELECT spread("discarded_batches") AS "n" FROM "collector" WHERE $timeFilter)',
+        f'SELECT sum("n") AS "v" FROM ({_growth("discarded_batches")})',
         limits=palette.ANY_IS_BAD,
     )
     board.stat("pending", f'SELECT last("webhooks_pending") AS "v" {now}', limits=palette.NONE_IS_GOOD)
@@ -58,12 +58,12 @@ def _flow(board: Board) -> None:
         "delay",
         [
             (
-                f'SELECT percentile("delay_ms", 95) FROM "delivery" WHERE $timeFilter GROUP BY time({STEP}) fill(none)',
+                f'SELECT percentile({p95("delay_ms")}, 95) FROM {TIERED}"delivery" WHERE $timeFilter GROUP BY time({STEP}) fill(none)',
                 "p95",
             ),
             (
-                f'SELECT median("delay_ms") FROM "delivery" WHERE $timeFilter GROUP BY time({STEP}) fill(none)',
-                board.word("median"),
+                f'SELECT mean("delay_ms") FROM {TIERED}"delivery" WHERE $timeFilter GROUP BY time({STEP}) fill(none)',
+                board.word("mean"),
             ),
         ],
         unit="ms",
@@ -89,12 +89,21 @@ def _flow(board: Board) -> None:
     )
 
 
+def _growth(counter: str, *tags: str) -> str:
+    """What a counter grew by from window to window; it starts anew with the collector."""
+    by = "".join(f', "{tag}"' for tag in tags)
+    return (
+        f'SELECT non_negative_difference(max({high(counter)})) AS "n" FROM {TIERED}"collector"'
+        f" WHERE $timeFilter GROUP BY time({STEP}){by} fill(none)"
+    )
+
+
 def _trouble(board: Board) -> None:
     board.table(
         "quarantine",
         [
-            'SELECT spread("quarantined_messages") AS "new", last("quarantined_messages") AS "all" FROM "collector"'
-            ' WHERE $timeFilter GROUP BY "of"'
+            f'SELECT sum("n") AS "new" FROM ({_growth("quarantined_messages", "of")}) GROUP BY "of"',
+            f'SELECT last({high("quarantined_messages")}) AS "all" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
         ],
         {
             "of": (board.word("reason"), "none"),
@@ -102,13 +111,14 @@ def _trouble(board: Board) -> None:
             "all": (board.word("since_start"), "short"),
         },
         span=8,
+        transformations=[merged()],
         none=board.text("quarantine.none"),
     )
     board.table(
         "webhooks",
         [
-            'SELECT spread("webhook_attempts") AS "new", last("webhook_attempts") AS "all" FROM "collector"'
-            ' WHERE $timeFilter GROUP BY "of"'
+            f'SELECT sum("n") AS "new" FROM ({_growth("webhook_attempts", "of")}) GROUP BY "of"',
+            f'SELECT last({high("webhook_attempts")}) AS "all" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
         ],
         {
             "of": (board.word("outcome"), "none"),
@@ -116,6 +126,7 @@ def _trouble(board: Board) -> None:
             "all": (board.word("since_start"), "short"),
         },
         span=8,
+        transformations=[merged()],
         none=board.text("webhooks.none"),
     )
 

@@ -36,10 +36,11 @@ def _figures(board: Board) -> None:
     )
     board.stat(
         "kpi_hours",
-        f'SELECT sum({total("connected")}) / sum({total("measured")}) AS "v" FROM {TIERED}"status"'
+        f'SELECT sum({total("open_connected")}) / sum({total("open_measured")}) AS "v" FROM {TIERED}"ward_status"'
         f" WHERE $timeFilter AND {matches('ward')}",
         unit="percentunit",
         decimals=3,
+        none=board.text("kpi_hours.none"),
         limits=palette.AVAILABILITY,
         span=5,
     )
@@ -121,12 +122,12 @@ def _worst(board: Board) -> None:
         "availability",
         [
             (
-                f'SELECT sum({total("connected")}) / sum({total("measured")}) FROM {TIERED}"status"'
+                f'SELECT sum({total("connected")}) / sum({total("measured")}) FROM {TIERED}"ward_status"'
                 f" WHERE $timeFilter AND {matches('ward')} GROUP BY time({STEP}) fill(null)",
                 board.word("connected"),
             ),
             (
-                f'SELECT sum({total("broadband")}) / sum({total("measured")}) FROM {TIERED}"status"'
+                f'SELECT sum({total("broadband")}) / sum({total("measured")}) FROM {TIERED}"ward_status"'
                 f" WHERE $timeFilter AND {matches('ward')} GROUP BY time({STEP}) fill(null)",
                 board.word("broadband"),
             ),
@@ -141,12 +142,12 @@ def _trend(board: Board) -> None:
         "year",
         [
             (
-                f'SELECT sum("connected_sum") / sum("measured_sum") FROM {LASTING}"status"'
+                f'SELECT sum("connected_sum") / sum("measured_sum") FROM {LASTING}"ward_status"'
                 f" WHERE $timeFilter AND {matches('ward')} GROUP BY time(1d) fill(null) {ZONE}",
                 board.word("connected"),
             ),
             (
-                f'SELECT sum("broadband_sum") / sum("measured_sum") FROM {LASTING}"status"'
+                f'SELECT sum("broadband_sum") / sum("measured_sum") FROM {LASTING}"ward_status"'
                 f" WHERE $timeFilter AND {matches('ward')} GROUP BY time(1d) fill(null) {ZONE}",
                 board.word("broadband"),
             ),

@@ -10,6 +10,9 @@ from schoolpulse.i18n import Language, translate
 LINE_CAUSES = ("line_cut", "provider_outage", "international_cut", "dns_failure", "degraded_line")
 """Causes that are the line's or the provider's."""
 OTHER_CAUSES = ("power_cut", "gateway_reboot", "gateway_crash", "unknown")
+RTT = f"sum({total('rtt_total_ms')}) / sum({total('rtt_schools')})"
+LOSS = f"sum({total('loss_total')}) / sum({total('loss_schools')})"
+"""Means over the provider's schools, exact in every tier."""
 
 
 def make(language: Language) -> Board:
@@ -23,7 +26,7 @@ def make(language: Language) -> Board:
 
 
 def _beside(board: Board) -> None:
-    status = f'FROM {TIERED}"status" WHERE $timeFilter AND {matches("provider")} GROUP BY "provider"'
+    status = f'FROM {TIERED}"provider_status" WHERE $timeFilter AND {matches("provider")} GROUP BY "provider"'
     board.bars(
         "availability",
         f"SELECT sum({total('broadband')}) / sum({total('measured')}) {status}",
@@ -40,7 +43,7 @@ def _beside(board: Board) -> None:
     )
     board.bars(
         "rtt",
-        f'SELECT mean("rtt_ms") {status}',
+        f"SELECT {RTT} {status}",
         label="provider",
         unit="ms",
         limits=palette.RTT_MS,
@@ -53,8 +56,8 @@ def _beside(board: Board) -> None:
         "table",
         [
             f'SELECT count("n") AS "lines", sum("down") AS "contracted" FROM ({each}) GROUP BY "provider"',
-            f'SELECT sum({total("broadband")}) / sum({total("measured")}) AS "availability", mean("rtt_ms") AS "rtt_ms",'
-            f' mean("loss_ratio") AS "loss_ratio" {status}',
+            f'SELECT sum({total("broadband")}) / sum({total("measured")}) AS "availability", {RTT} AS "rtt_ms",'
+            f' {LOSS} AS "loss_ratio" {status}',
         ],
         {
             "provider": (board.word("provider"), "none"),
@@ -77,7 +80,7 @@ def _over_time(board: Board) -> None:
         "availability_over_time",
         [
             (
-                f'SELECT sum({total("broadband")}) / sum({total("measured")}) FROM {TIERED}"status" {grouped}',
+                f'SELECT sum({total("broadband")}) / sum({total("measured")}) FROM {TIERED}"provider_status" {grouped}',
                 "$tag_provider",
             )
         ],
@@ -86,7 +89,7 @@ def _over_time(board: Board) -> None:
     )
     board.series(
         "rtt_over_time",
-        [(f'SELECT mean("rtt_ms") FROM {TIERED}"status" {grouped}', "$tag_provider")],
+        [(f'SELECT {RTT} FROM {TIERED}"provider_status" {grouped}', "$tag_provider")],
         unit="ms",
     )
 

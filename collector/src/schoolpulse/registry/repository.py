@@ -21,6 +21,7 @@ from schoolpulse.registry.models import (
     School,
 )
 from schoolpulse.registry.periods import begin, day_start, end
+from schoolpulse.registry.plan import Plan, Recorded
 from schoolpulse.registry.snapshot import Snapshot, load
 from schoolpulse.registry.writing import Writer
 
@@ -167,6 +168,19 @@ class Registry:
                 if before is None or before.agent_id != school.agent_id or school.agent_id in moved:
                     writer.set_agent(school.id, school.agent_id)
                     moved.add(school.agent_id)
+
+    def recorded(self) -> Recorded:
+        """All that an import compares with."""
+        return Recorded(snapshot=self._snapshot, devices=self.devices(), contacts=self.contacts())
+
+    def apply(self, plan: Plan, *, by: str) -> None:
+        """Do what a plan says, all of it or nothing.
+
+        Raises:
+            UsageError: it has mistakes, or the registry was changed since it was made.
+        """
+        with self.change(by) as (writer, known):
+            plan.apply(writer, known)
 
     def assign_agent(self, agent_id: str, school_id: str, *, by: str) -> None:
         """Let the school have that agent from now on.

@@ -35,6 +35,7 @@ from schoolpulse.reports.summary import (
     hours_part,
     is_connected,
     middle,
+    natural,
     outages_part,
     ratio,
     repair_hours,
@@ -62,7 +63,7 @@ def build(
 
     Args:
         facts: of the period, as far as it is over.
-        before: of the period to compare with, without measurements; None compares with nothing.
+        before: of the period to compare with; None compares with nothing.
         period: what it is called.
         calendar: which hours count; all without.
         made_at_ms: now.
@@ -113,7 +114,8 @@ def _areas(pieces: Sequence[Piece]) -> list[Group]:
     for piece in pieces:
         for depth in range(1, len(piece.school.area) + 1):
             nodes.setdefault(piece.school.area[:depth], []).append(piece)
-    return [group_part("/".join(path), path[-1], len(path), nodes[path]) for path in sorted(nodes)]
+    paths = sorted(nodes, key=lambda path: [natural(name) for name in path])
+    return [group_part("/".join(path), path[-1], len(path), nodes[path]) for path in paths]
 
 
 def _providers(counted: Sequence[Counted]) -> list[Group]:

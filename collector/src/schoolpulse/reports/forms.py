@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from schoolpulse.i18n import Language
+from schoolpulse.reports import csv_form, pdf_form
 from schoolpulse.reports.model import Report
 from schoolpulse.reports.settings import ReportSettings
 
@@ -23,7 +24,16 @@ def _json(report: Report, language: Language, settings: ReportSettings) -> bytes
     return report.model_dump_json(indent=1).encode() + b"\n"
 
 
+def _xlsx(report: Report, language: Language, settings: ReportSettings) -> bytes:
+    from schoolpulse.reports import xlsx_form  # noqa: PLC0415 -- openpyxl is for who asks for a workbook
+
+    return xlsx_form.write(report, language, settings)
+
+
 FORMS: Mapping[str, Form] = {
+    "pdf": Form("application/pdf", pdf_form.write),
+    "xlsx": Form("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _xlsx),
+    "csv": Form("text/csv; charset=utf-8", csv_form.write),
     "json": Form("application/json", _json),
 }
 

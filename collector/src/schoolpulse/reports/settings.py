@@ -21,6 +21,8 @@ class ReportSettings(BaseModel):
     """The office above: ``UBND THÀNH PHỐ HỒ CHÍ MINH``."""
     office: Words = ""
     """Whose report it is: ``SỞ GIÁO DỤC VÀ ĐÀO TẠO``."""
+    office_name: Words = ""
+    """The same within a sentence: ``Sở Giáo dục và Đào tạo``."""
     number_suffix: Words = "BC"
     """What follows the number: ``BC-SGDĐT`` makes ``Số: ....../BC-SGDĐT``."""
     place: Words = ""

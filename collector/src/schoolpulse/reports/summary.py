@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -29,6 +30,12 @@ def ratio(part: float, whole: float) -> float | None:
 def middle(values: Sequence[float], digits: int = 1) -> float | None:
     """The median; None of nothing."""
     return round(median(values), digits) if values else None
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key to sort names by, with numbers as numbers: ``Phường 3`` before ``Phường 10``."""
+    parts = re.split(r"([0-9]{1,9})", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from schoolpulse.reports.spans import Span, common, length, union, without
 
 LINE_CAUSES = frozenset({Cause.LINE_CUT, Cause.PROVIDER_OUTAGE})
 """What a provider answers for."""
-_NOT_LOST = frozenset({Cause.UNKNOWN, Cause.AGENT_STOPPED})
+NOT_LOST = frozenset({Cause.UNKNOWN, Cause.AGENT_STOPPED})
 """An outage that says nothing of the line."""
 CLASSES = ("no_agent", "before", "lost", "blind", "stopped", "silent", "backup", "degraded")
 UNMEASURED = ("no_agent", "before", "blind", "stopped", "silent")
@@ -69,7 +69,7 @@ class Fault:
     @property
     def is_lost(self) -> bool:
         """Whether its hours are lost ones: an outage that evidence explains."""
-        return self.incident.kind is IncidentKind.OUTAGE and self.incident.cause not in _NOT_LOST
+        return self.incident.kind is IncidentKind.OUTAGE and self.incident.cause not in NOT_LOST
 
 
 @dataclass(frozen=True, slots=True)

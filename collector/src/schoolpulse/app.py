@@ -109,6 +109,7 @@ class Collector:
         self._rounds = Rounds(self._database, self.outbox, rules.summary, self.clock, keep_ms=keep_ms)
         self.live = LiveView(self.registry, self.clock, position=self.journal.last_position)
         self._exporter = self._make_exporter(rules)
+        self._calendar = rules.calendar
         self._incident_sink = IncidentSink(
             policy=policy or rules.thresholds(),
             registry=self.registry,
@@ -268,6 +269,7 @@ class Collector:
             ready=self._ready,
             public_url=self._config.http.public_url,
             page=self._config.page,
+            calendar=self._calendar,
             agents=AgentsBehind(self.agents, self._agent_rounds.wake),
             people=People(
                 notes=Notes(self._database),

@@ -11,6 +11,7 @@ import pytest
 from schoolpulse.access.models import Role
 from schoolpulse.i18n import LANGUAGES, Language
 from schoolpulse.incidents.model import Cause, Change, IncidentKind, SchoolStatus, Scope
+from schoolpulse.notify.history import EndpointStatus
 from schoolpulse.web.assets import static_assets, web_texts
 from schoolpulse.web.templates import assembled
 
@@ -26,6 +27,14 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "web.school.": {"heard", "uptime", "devices", "hardware", "version"},
     "web.role.": set(Role),
     "web.change.": set(Change),
+    "web.weekday.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
+    "web.endpoint.": set(EndpointStatus),
+    "web.delivery.": {"pending", "delivered", "given_up"},
+    "web.reports.": {
+        *("kpi", "connected", "broadband", "measured", "outages", "lost", "on_backup", "speed", "devices"),
+    },
+    "web.language.": set(LANGUAGES),
+    "web.reports.form_": {"pdf", "xlsx", "csv", "json"},
     "web.incidents.": {"cause", "provider", "start", "end", "confirmed", "paged", "parent"},
 }
 OPEN_FAMILIES = {"web.technology.", "web.refused.", "web.fact.", "web.why.", "web.part.", "web.reason."}

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from schoolpulse.api import (
     agents,
     audit,
+    calendar,
     document,
     endpoints,
     enrol,
@@ -80,6 +81,7 @@ def create_app(services: Services) -> FastAPI:
     api.include_router(users.router(services))
     api.include_router(tokens.router(services))
     api.include_router(audit.router(services))
+    api.include_router(calendar.router(services))
     if services.people is not None:
         api.include_router(maintenance.router(services, services.people))
         api.include_router(endpoints.router(services, services.people))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from schoolpulse.access.access import Access
@@ -11,6 +11,7 @@ from schoolpulse.access.audit import AuditLog
 from schoolpulse.clock import Clock
 from schoolpulse.enrolment.desk import AgentDesk
 from schoolpulse.incidents.model import Incident, Transition
+from schoolpulse.incidents.mutes import CalendarSettings
 from schoolpulse.incidents.people import Maintenance, Notes
 from schoolpulse.live import LiveView
 from schoolpulse.metrics import Metrics
@@ -114,7 +115,8 @@ class Services:
     tick_s: float = 1.0
     max_viewers: int = 500
     public_url: str = ""
-    page: PageSettings = PageSettings()
+    page: PageSettings = field(default_factory=PageSettings)
+    calendar: CalendarSettings | None = None
 
     @property
     def audit(self) -> AuditLog:

@@ -25,6 +25,10 @@ PAGES = {
     "/map": "map",
     "/incidents": "incidents",
     "/incidents/{thing_id}": "incident",
+    "/maintenance": "maintenance",
+    "/reports": "reports",
+    "/endpoints": "endpoints",
+    "/users": "users",
     "/health": "health",
     "/login": "login",
 }

@@ -3,8 +3,9 @@
     python3 deploy/make_secrets.py --host mqtt.example.vn
 
 Needs Python 3.9+ and openssl, nothing else. Writes ``.env`` and ``secrets/`` beside itself for compose, or
-into ``--out``; refuses to touch what is there. ``--agent ID`` adds an agent to the broker's password file and
-prints its password once; ``--revoke ID`` takes one out. Then tell mosquitto: ``kill -HUP``, or restart it.
+into ``--out``; refuses to touch what is there. Among them is what mosquitto's dynamic security plugin begins
+with: two users, the collector and the one that keeps the agents' accounts. Agents get theirs from the
+collector (``schoolpulse agents``). ``--agent-certificate ID`` makes a client certificate for one of them.
 """
 
 from __future__ import annotations
@@ -12,25 +13,65 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import json
 import os
 import re
 import secrets
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ITERATIONS = 101
-"""What mosquitto_passwd 2.0 uses; the passwords are 256 random bits, so guessing is hopeless anyway."""
+"""What mosquitto 2.0 uses; the passwords are 256 random bits, so guessing is hopeless anyway."""
 DAYS = 825
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 AGENT = re.compile(r"[a-z0-9-]{1,64}\Z")
 
 
-def password_line(user: str, password: str) -> str:
-    """A line of mosquitto's password file: PBKDF2 with SHA-512, type 7."""
-    salt = secrets.token_bytes(12)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
-    coded = [base64.b64encode(part).decode() for part in (salt, digest)]
-    return f"{user}:$7${ITERATIONS}${coded[0]}${coded[1]}\n"
+CONTROL = "$CONTROL/dynamic-security/v1"
+RIGHTS = {
+    "accounts": [
+        ("publishClientSend", CONTROL),
+        ("publishClientReceive", CONTROL + "/response"),
+        ("subscribeLiteral", CONTROL + "/response"),
+    ],
+    "collector": [
+        ("publishClientSend", "schoolpulse/v1/+/confirm"),
+        ("publishClientSend", "schoolpulse/v1/+/command"),
+        ("publishClientReceive", "schoolpulse/v1/#"),
+        ("publishClientReceive", "$SYS/#"),
+        ("subscribePattern", "schoolpulse/v1/#"),
+        ("subscribePattern", "$SYS/#"),
+    ],
+}
+"""User -> what it may do; agents' rights come with their accounts."""
+KINDS = ("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe")
+
+
+def dynamic_security(passwords: dict[str, str]) -> dict[str, Any]:
+    """What mosquitto's plugin begins with: these users, each with its role; all else is forbidden."""
+
+    def client(user: str, password: str) -> dict[str, Any]:
+        salt = secrets.token_bytes(12)
+        digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
+        coded = {
+            name: base64.b64encode(part).decode() for name, part in (("password", digest), ("salt", salt))
+        }
+        return {"username": user, "roles": [{"rolename": user}], "iterations": ITERATIONS, **coded}
+
+    def role(user: str) -> dict[str, Any]:
+        acls = [
+            {"acltype": kind, "topic": topic, "priority": 0, "allow": True} for kind, topic in RIGHTS[user]
+        ]
+        return {"rolename": user, "acls": acls}
+
+    return {
+        "defaultACLAccess": {kind: kind == "unsubscribe" for kind in KINDS},
+        "clients": [client(user, password) for user, password in passwords.items()],
+        "groups": [],
+        "roles": [role(user) for user in passwords],
+    }
 
 
 def write(path: Path, text: str, mode: int) -> None:
@@ -40,19 +81,23 @@ def write(path: Path, text: str, mode: int) -> None:
     path.chmod(mode)
 
 
+def run_openssl(*arguments: str, folder: Path | None = None) -> None:
+    """Run openssl; what it says of its work nobody needs."""
+    subprocess.run(["openssl", *arguments], check=True, cwd=folder, capture_output=True)
+
+
 def certificates(folder: Path, host: str) -> None:
     """An authority of the deployment's own, and a certificate for `host` and the broker's name in compose."""
     folder.mkdir(mode=0o755)
 
     def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, cwd=folder, capture_output=True)
+        run_openssl(*arguments, folder=folder)
 
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     openssl(
-        *("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-days", "3650"),
+        *("req", "-x509", *KEY, "-keyout", "ca.key", "-out", "ca.crt", "-days", "3650"),
         *("-subj", "/CN=SchoolPulse broker authority"),
     )
-    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", f"/CN={host}")
+    openssl("req", *KEY, "-keyout", "server.key", "-out", "server.csr", "-subj", f"/CN={host}")
     extra = folder / "server.ext"
     kind = "IP" if re.fullmatch(r"[0-9.]+|[0-9a-f:]*:[0-9a-f:]*", host) else "DNS"
     extra.write_text(f"subjectAltName={kind}:{host},DNS:mosquitto,DNS:localhost,IP:127.0.0.1\n")
@@ -71,9 +116,11 @@ def make(out: Path, host: str) -> None:
     if (out / ".env").exists() or (out / "secrets").exists():
         sys.exit(f"{out}: there are secrets already; remove .env and secrets/ to begin anew")
     (out / "secrets").mkdir(mode=0o700, parents=True)
-    broker = secrets.token_urlsafe(32)
-    write(out / "secrets/broker_password", broker + "\n", 0o644)
-    write(out / "secrets/passwords", password_line("collector", broker), 0o644)
+    passwords = {user: secrets.token_urlsafe(32) for user in RIGHTS}
+    write(out / "secrets/broker_password", passwords["collector"] + "\n", 0o644)
+    write(out / "secrets/accounts_password", passwords["accounts"] + "\n", 0o644)
+    begin = json.dumps(dynamic_security(passwords), indent=1) + "\n"
+    write(out / "secrets/dynamic-security.json", begin, 0o644)
     certificates(out / "secrets/tls", host)
     names = (
         "INFLUX_ADMIN_PASSWORD",
@@ -85,23 +132,29 @@ def make(out: Path, host: str) -> None:
     print(f"written: {out}/.env and {out}/secrets. Grafana's administrator is admin, its password is in .env")
 
 
-def change_agent(passwords: Path, agent: str, *, revoke: bool) -> None:
-    """Add an agent with a fresh password, or take it out. The file is replaced whole."""
+def agent_certificate(secrets_folder: Path, agent: str) -> None:
+    """A key and a certificate whose common name is the agent's id: its user name at the broker."""
     if AGENT.match(agent) is None:
         sys.exit(f"{agent}: an agent's id has 1 to 64 of a-z, 0-9 and -")
-    lines = passwords.read_text().splitlines(keepends=True)
-    rest = [line for line in lines if line.split(":", 1)[0] != agent]
-    if revoke and len(rest) == len(lines):
-        sys.exit(f"{agent}: no such agent")
-    password = secrets.token_urlsafe(32)
-    new = passwords.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    write(new, "".join(rest) + ("" if revoke else password_line(agent, password)), 0o644)
-    # In place: compose mounts this very file, and a renamed one would be another.
-    passwords.write_text(new.read_text())
-    new.unlink()
-    if not revoke:
-        print(password)
+    folder = secrets_folder / "agents"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    key, request, certificate = (folder / f"{agent}.{kind}" for kind in ("key", "csr", "crt"))
+    if certificate.exists():
+        sys.exit(f"{certificate} is there already; remove it to make another one")
+    write(folder / f"{agent}.ext", "extendedKeyUsage=clientAuth\nkeyUsage=digitalSignature\n", 0o600)
+    key.unlink(missing_ok=True)
+    write(key, "", 0o600)
+    run_openssl(
+        *("req", *KEY, "-keyout", str(key), "-out", str(request), "-subj", f"/CN={agent}"),
+    )
+    authority = ("-CA", str(secrets_folder / "tls/ca.crt"), "-CAkey", str(secrets_folder / "tls/ca.key"))
+    run_openssl(
+        *("x509", "-req", "-in", str(request), *authority, "-set_serial", str(secrets.randbits(120) + 1)),
+        *("-out", str(certificate), "-days", str(DAYS), "-extfile", str(folder / f"{agent}.ext")),
+    )
+    request.unlink()
+    (folder / f"{agent}.ext").unlink()
+    print(f"written: {certificate} and {key}, for the agent's [broker] cert_file and key_file")
 
 
 def main() -> None:
@@ -109,15 +162,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--host", help="the name or address that agents connect to")
-    parser.add_argument("--agent", metavar="ID", help="add an agent, print its password")
-    parser.add_argument("--revoke", metavar="ID", help="take an agent out")
+    parser.add_argument("--agent-certificate", metavar="ID", help="make a client certificate for an agent")
     args = parser.parse_args()
-    if args.agent or args.revoke:
-        change_agent(args.out / "secrets/passwords", args.agent or args.revoke, revoke=bool(args.revoke))
+    if args.agent_certificate:
+        agent_certificate(args.out / "secrets", args.agent_certificate)
     elif args.host:
         make(args.out, args.host)
     else:
-        parser.error("give --host, --agent or --revoke")
+        parser.error("give --host or --agent-certificate")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def test_compose_is_one_by_its_own_schema() -> None:
 
 def test_compose_mounts_files_that_are_there_and_starts_what_it_waits_for() -> None:
     compose = yaml(DEPLOY / "compose.yaml")
-    made = {"./secrets/passwords", "./secrets/tls"}
+    made = {"./secrets/dynamic-security.json", "./secrets/tls"}
     for name, service in compose["services"].items():
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]

@@ -38,6 +38,17 @@ def need(program: str, *folders: Path) -> str:
     return path
 
 
+def need_file(name: str, folder: Path) -> Path:
+    """The file of that name under `folder`; skips the test, or fails it in CI, where there is none."""
+    found = next(folder.rglob(name), None)
+    if found is None:
+        message = f"real part missing: {name}"
+        if REQUIRED:
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A loopback port that nobody listens on now."""
     with socket.socket(socket.AF_INET, kind) as probe:

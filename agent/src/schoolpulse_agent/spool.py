@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from schoolpulse_agent import segments
+from schoolpulse_agent import packing, segments
 from schoolpulse_agent.disk import Disk, MemoryDisk, SystemDisk
 from schoolpulse_agent.stream import Pending, Stream
 from schoolpulse_agent.wire import MAX_MESSAGE_BYTES, Confirm
@@ -116,24 +116,22 @@ class Spool:
         """
         if len(body) > MAX_BODY_BYTES:
             raise ValueError(f"a batch of {len(body)} bytes fits no message")
-        with self._lock:
-            if self._in_memory is None or self._until_retry <= 0:
-                try:
-                    return self._append_to_disk(body)
-                except OSError as error:
-                    self._disk_refused(error)
-            self._until_retry -= 1
-            return self._append_to_memory(body)
+        return self._append(packing.pack(body))
 
     def read(self, seq: int, stream: str | None = None) -> bytes | None:
         """The body of batch `seq` of `stream` (the present one if not given), or None if it is not owed."""
         with self._lock:
             found = self._find(stream or self._active.id)
             try:
-                return found.read(seq) if found else None
+                kept = found.read(seq) if found else None
             except OSError as error:
                 log.debug("batch %d cannot be read now: %s", seq, error)
                 return None
+        try:
+            return packing.unpack(kept, MAX_BODY_BYTES) if kept is not None else None
+        except ValueError as error:
+            log.warning("batch %d of the spool cannot be unpacked: %s", seq, error)
+            return None
 
     def pending(self, stream: str | None = None) -> Pending:
         """The numbers of `stream` (the present one if not given) that are owed, as they are now."""
@@ -228,21 +226,31 @@ class Spool:
         stream_id = _new_stream_id()
         return self._stream(self._disk, self.folder / f"{self._number:06d}-{stream_id}", stream_id)
 
-    def _append_to_disk(self, body: bytes) -> int:
-        room = self._max_bytes - segments.RECORD_HEAD_BYTES - segments.HEAD_BYTES - 8 - len(body)
+    def _append(self, kept: bytes) -> int:
+        with self._lock:
+            if self._in_memory is None or self._until_retry <= 0:
+                try:
+                    return self._append_to_disk(kept)
+                except OSError as error:
+                    self._disk_refused(error)
+            self._until_retry -= 1
+            return self._append_to_memory(kept)
+
+    def _append_to_disk(self, kept: bytes) -> int:
+        room = self._max_bytes - segments.RECORD_HEAD_BYTES - segments.HEAD_BYTES - 8 - len(kept)
         if self._in_memory is not None:
             self._save_memory()
         self._make_room(room)
-        return self._current.append(body)
+        return self._current.append(kept)
 
-    def _append_to_memory(self, body: bytes) -> int:
+    def _append_to_memory(self, kept: bytes) -> int:
         if self._in_memory is None:
             stream_id = _new_stream_id()
             self._in_memory = self._stream(self._memory, self.folder / f"memory-{stream_id}", stream_id)
         limit = min(MEMORY_BYTES, self._max_bytes)
-        while self._in_memory.size_bytes > max(0, limit - len(body)) and self._in_memory.size_bytes:
+        while self._in_memory.size_bytes > max(0, limit - len(kept)) and self._in_memory.size_bytes:
             self._count_lost(self._in_memory.discard_oldest())
-        return self._in_memory.append(body)
+        return self._in_memory.append(kept)
 
     def _disk_refused(self, error: OSError) -> None:
         if self._until_retry == 0 and self._in_memory is None:
@@ -311,6 +319,6 @@ class Spool:
         self._former.append(stream)
         self._current = self._new_stream()
         self._opened_after = 0
-        for body in bodies:
-            if body is not None:
-                self.append(body)
+        for kept in bodies:
+            if kept is not None:
+                self._append(kept)

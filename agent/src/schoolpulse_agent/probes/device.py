@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from schoolpulse_agent.probes import neighbours, pjlink
 from schoolpulse_agent.probes.base import ProbeKind, Round, Surroundings
@@ -26,10 +26,18 @@ class Own(NamedTuple):
     report_s: float = DEFAULT_REPORT_S
 
 
-class DeviceProbe:
-    """Looks at all plain devices side by side."""
+Looker = Callable[[Device, Own, "tuple[str, ...]", Path], Steps[Look]]
 
-    def __init__(self, own: Own, surroundings: Surroundings) -> None:
+
+class DeviceProbe:
+    """Looks at all plain devices side by side.
+
+    Args:
+        looker: looks at one device; a seam for tests.
+    """
+
+    def __init__(self, own: Own, surroundings: Surroundings, looker: Looker | None = None) -> None:
+        self._look = looker or look
         self._own = own
         self._clock = surroundings.clock
         self._root = surroundings.root
@@ -41,7 +49,7 @@ class DeviceProbe:
         at = self._clock.monotonic()
         resolvers = dns.system_resolvers(self._root)
         running: dict[Hashable, Steps[Look]] = {
-            device.name: look(device, self._own, resolvers, self._root) for device in self._devices
+            device.name: self._look(device, self._own, resolvers, self._root) for device in self._devices
         }
         looks = run_all(running, _failed)
         return self._reports.round({str(name): seen for name, seen in looks.items()}, self._devices, at)

@@ -7,7 +7,7 @@ otherwise a summary now and then: see docs/decisions/0100.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 from schoolpulse_agent.probes.base import ProbeKind, Reading, Round, Surroundings
@@ -60,9 +60,14 @@ class _Tries:
 
 
 class ReachabilityProbe:
-    """Asks all targets that are due, side by side."""
+    """Asks all targets that are due, side by side.
 
-    def __init__(self, own: Own, surroundings: Surroundings) -> None:
+    Args:
+        methods: by name, how to ask; a seam for tests.
+    """
+
+    def __init__(self, own: Own, surroundings: Surroundings, methods: Mapping[str, Method] = METHODS) -> None:
+        self._methods = methods
         several = len(surroundings.uplinks) > 1 and own.targets == DEFAULT_TARGETS
         self._own = own._replace(targets=for_uplinks(surroundings.uplinks)) if several else own
         self._uplinks = surroundings.uplinks
@@ -80,7 +85,7 @@ class ReachabilityProbe:
         tries = {asking.target.key: _Tries() for asking in askings}
         running: dict[Hashable, Steps[Answer]] = {
             asking.target.key: tries[asking.target.key].run(
-                METHODS[asking.target.method], asking.question, self._own
+                self._methods[asking.target.method], asking.question, self._own
             )
             for asking in askings
             if asking.question is not None

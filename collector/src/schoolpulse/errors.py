@@ -108,12 +108,18 @@ class RejectedBatch(Rejected):
         rejected: why it is refused.
         stream: the stream that it names.
         seq: its number in that stream.
+        sent_at: the sender's clock at this sending, ms; None where it cannot be read.
+        boot: names the boot of the machine that sent it; empty where it cannot be read.
     """
 
-    def __init__(self, rejected: Rejected, stream: str, seq: int) -> None:
+    def __init__(
+        self, rejected: Rejected, stream: str, seq: int, sent_at: int | None = None, boot: str = ""
+    ) -> None:
         super().__init__(rejected.reason, rejected.detail)
         self.stream = stream
         self.seq = seq
+        self.sent_at = sent_at
+        self.boot = boot
 
 
 class JournalFull(SchoolPulseError):

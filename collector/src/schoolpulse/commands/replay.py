@@ -28,13 +28,15 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: a file cannot be read, or is not what it should be.
     """
-    from schoolpulse.errors import UsageError  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse import interpreter  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.errors import UsageError  # noqa: PLC0415
     from schoolpulse.incidents.engine import Engine  # noqa: PLC0415
     from schoolpulse.incidents.recording import Replay  # noqa: PLC0415
     from schoolpulse.incidents.roster import Roster  # noqa: PLC0415
     from schoolpulse.notify.policy import load_policy  # noqa: PLC0415
     from schoolpulse.registry.csv_file import read_schools  # noqa: PLC0415
 
+    interpreter.tune()
     try:
         schools = read_schools(args.registry.read_bytes())
         policy = load_policy(args.policy)

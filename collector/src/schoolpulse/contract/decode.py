@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from schoolpulse.contract.models import Birth, Block, Body, Id, Reply, Seq, State, Telemetry
+from schoolpulse.contract.models import Birth, Block, Body, Id, Reply, Seq, State, Telemetry, TimeMs
 from schoolpulse.contract.reasons import Reason
 from schoolpulse.errors import Rejected, RejectedBatch
 from schoolpulse_agent import wire
@@ -80,7 +81,7 @@ def decode(topic: str, payload: bytes, received_ms: int) -> Decoded:
         head = _salvage_head(payload)
         if head is None:
             raise
-        raise RejectedBatch(rejected, *head) from rejected
+        raise RejectedBatch(rejected, head.stream, head.seq, head.sent_at, head.boot) from rejected
     return Decoded(agent_id, kind, body)
 
 
@@ -181,21 +182,32 @@ class _Head(BaseModel):
 
     stream: Id
     seq: Seq
+    sent_at: TimeMs | None = None
+    boot: Id | Literal[""] = ""
 
 
-def _salvage_head(payload: bytes) -> tuple[str, int] | None:
-    """The stream and number of a batch that is refused, where they can still be read."""
+def _salvage_head(payload: bytes) -> _Head | None:
+    """What a batch that is refused says of itself, where its stream and number can still be read."""
     if len(payload) <= wire.MAX_MESSAGE_BYTES:
         try:
-            head = _Head.model_validate_json(payload)
-        except ValidationError:
-            pass  # the rest of it is no JSON; its first bytes may do
-        else:
-            return head.stream, head.seq
+            return _Head.model_validate_json(payload)
+        except ValidationError as error:
+            wrong = {one["loc"][:1] for one in error.errors(include_url=False, include_input=False)}
+        if wrong <= {("sent_at",), ("boot",)}:
+            named = _Named.model_validate_json(payload)
+            return _Head(stream=named.stream, seq=named.seq)
+    # The rest of it is no JSON, or too long; its first bytes may do.
     found = _HEAD.match(payload[:512])
     if found is None or not 1 <= int(found[2]) <= wire.MAX_SEQ:
         return None
-    return found[1].decode(), int(found[2])
+    return _Head(stream=found[1].decode(), seq=int(found[2]))
+
+
+class _Named(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    stream: Id
+    seq: Seq
 
 
 _REASONS = {

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from schoolpulse.incidents import blindness, explain, grouping, opening, owed
 from schoolpulse.incidents.desk import Desk, Mutes, NeverMuted
-from schoolpulse.incidents.evidence import Evidence, Heard, Online, OwnLink, PlannedStop, Will
+from schoolpulse.incidents.evidence import Evidence, Glimpse, Heard, Online, OwnLink, PlannedStop, Will
 from schoolpulse.incidents.model import SchoolStatus, Transition
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.roster import Roster
@@ -116,7 +116,7 @@ class Engine:
             for school_id in self._desk.roster.ids
         }
 
-    def _of_agent(self, event: Heard | Online | Will | PlannedStop) -> None:
+    def _of_agent(self, event: Heard | Glimpse | Online | Will | PlannedStop) -> None:
         desk = self._desk
         agent_id = event.agent_id
         if agent_id in desk.policy.witness_agents and isinstance(event, Heard):
@@ -131,6 +131,8 @@ class Engine:
                 self._look_at(school)
                 self._dirty.add(school_id)
                 return
+        elif isinstance(event, Glimpse):
+            school.weak_ms = desk.now_ms
         elif isinstance(event, Online):
             silence.on_online(desk, school, event)
         elif isinstance(event, Will):

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from schoolpulse.incidents import grouping
 from schoolpulse.incidents.desk import Desk
-from schoolpulse.incidents.evidence import Heard, ProbeSeen
+from schoolpulse.incidents.evidence import Heard
 from schoolpulse.incidents.freshness import world_ms
 from schoolpulse.incidents.model import Cause
 from schoolpulse.incidents.policy import SECOND, Policy
+from schoolpulse.incidents.samples import ProbeSeen
 from schoolpulse.incidents.state import Case, SchoolState
 
 BEYOND = ("isp_edge", "national", "international")

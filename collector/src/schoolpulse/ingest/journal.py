@@ -20,7 +20,7 @@ from schoolpulse.ingest.dead_letters import DeadLetter, DeadLetters
 from schoolpulse.ingest.incoming import Committed, Incoming
 from schoolpulse.ingest.streams import StreamFigures, Streams
 from schoolpulse.ingest.tail import Tail
-from schoolpulse.messages import Link, Received
+from schoolpulse.messages import Link, Received, Sign
 from schoolpulse.metrics import Metrics
 from schoolpulse_agent import wire
 
@@ -251,6 +251,8 @@ class Journal:
         position, received_ms, agent_id, kind, retained, payload = row
         try:
             known = verdicts.KINDS.get(kind)
+            if kind == verdicts.SIGN:
+                return Received(position, received_ms, agent_id, Sign.loads(payload), bool(retained))
             if known is None:
                 return Received(position, received_ms, "", Link(payload == b"1"))
             verdict = Incoming.of(wire.topic(agent_id, known), payload, received_ms).verdict
@@ -267,7 +269,7 @@ class Journal:
 
     def _count(self, group: verdicts.Group) -> None:
         metrics = self._metrics
-        metrics.journalled.inc(len(group.rows))
+        metrics.journalled.inc(len(group.rows) - group.signs)
         metrics.duplicates.inc(group.duplicates)
         metrics.discarded_batches.inc(group.draft.discarded)
         for letter in group.letters:

@@ -17,7 +17,8 @@ _log = logging.getLogger(__name__)
 Row = tuple[int, int, str, int, int, bytes]
 """``(position, received_ms, agent_id, kind, retained, payload)``."""
 
-VERSION = 1
+VERSION = 2
+"""2 added signs of life (`messages.Sign`), which an earlier collector would take for its own connection."""
 POSITIONS_PER_MS = 1_000
 """A new journal starts at its birthday times this. A journal that was deleted, or moved aside as damaged,
 is thus followed by higher positions than any sink has seen, and no sink skips what comes."""

@@ -11,13 +11,14 @@ from schoolpulse.errors import Rejected, RejectedBatch
 from schoolpulse.ingest.dead_letters import DeadLetter
 from schoolpulse.ingest.incoming import Fate, Incoming
 from schoolpulse.ingest.streams import Draft, Streams
-from schoolpulse.messages import Link, Received
+from schoolpulse.messages import Link, Received, Sign, sign_of
 from schoolpulse_agent.wire import Kind
 
 KINDS = {1: Kind.TELEMETRY, 2: Kind.STATE, 3: Kind.BIRTH, 4: Kind.REPLY}
-"""The journal's numbers for the kinds; 0 is a `Link`."""
+"""The journal's numbers for the kinds; 0 is a `Link`, 5 a `Sign`."""
 _NUMBERS = {kind: number for number, kind in KINDS.items()}
 _LINK = 0
+SIGN = 5
 _TELEMETRY = _NUMBERS[Kind.TELEMETRY]
 
 SCHEMA = """
@@ -46,6 +47,8 @@ class Latest:
 class Group:
     """The messages of one commit: rows for the journal, letters for quarantine, a fate for each.
 
+    What goes to quarantine leaves a sign in the journal that its agent spoke.
+
     Args:
         streams: what is on disk of each stream.
         latest: what came last of each agent and kind.
@@ -62,6 +65,8 @@ class Group:
         self.accepted: list[Received] = []
         self.letters: list[DeadLetter] = []
         self.duplicates = 0
+        self.signs = 0
+        self._glimpsed: set[str] = set()
         self._latest = latest
         self._new_latest: dict[_Key, bytes] = {}
 
@@ -133,9 +138,16 @@ class Group:
                 message.size or len(message.payload),
             )
         )
+        sign = None if isinstance(message.verdict, Link) else sign_of(message.topic, message.verdict)
+        # A flood of what cannot be read says no more than its first.
+        if sign is not None and (sign[1].seq or sign[0] not in self._glimpsed):
+            if not sign[1].seq:
+                self._glimpsed.add(sign[0])
+            self.signs += 1
+            self._accept(message._replace(payload=sign[1].dumps()), sign[0], SIGN, sign[1])
         return Fate.QUARANTINED
 
-    def _accept(self, message: Incoming, agent_id: str, kind: int, body: Body | Link) -> None:
+    def _accept(self, message: Incoming, agent_id: str, kind: int, body: Body | Link | Sign) -> None:
         self.position += 1
         self.floor_ms = received_ms = max(self.floor_ms, message.received_ms)
         self.rows.append((self.position, received_ms, agent_id, kind, int(message.retained), message.payload))

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from schoolpulse.incidents import opening
 from schoolpulse.incidents.desk import Desk
-from schoolpulse.incidents.evidence import Heard, ProbeSeen
+from schoolpulse.incidents.evidence import Heard
 from schoolpulse.incidents.freshness import SLACK_MS, world_ms
 from schoolpulse.incidents.policy import MINUTE
+from schoolpulse.incidents.samples import ProbeSeen
 from schoolpulse.incidents.state import SchoolState
 from schoolpulse.incidents.tracks import (
     CAPTIVE,

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from schoolpulse.incidents import opening
 from schoolpulse.incidents.desk import Desk
-from schoolpulse.incidents.evidence import Heard, UplinkSeen
+from schoolpulse.incidents.evidence import Heard
 from schoolpulse.incidents.freshness import SLACK_MS, world_ms
+from schoolpulse.incidents.samples import UplinkSeen
 from schoolpulse.incidents.state import SchoolState
 from schoolpulse.incidents.tracks import BACKUP, note_dip, recovered, suspect
 

@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from schoolpulse.api.encoding import SchoolEncoder
+from schoolpulse.api.gate import still_the_same
+from schoolpulse.api.guards import Viewer
 from schoolpulse.api.kpi import KpiNow
 from schoolpulse.api.problems import ProblemDocument, Refused, not_found
 from schoolpulse.api.schemas import IncidentOut
 from schoolpulse.api.services import Services
+from schoolpulse.incidents.model import SchoolStatus
 from schoolpulse.live import Snapshot
 
 QUIET_TICKS = 5
 """A ``tick`` is sent after so many rounds without a change."""
+LOOK_AGAIN_S = 10.0
+"""So long a viewer goes on seeing after a session or a token is over."""
 _CACHED = 64
+Seen = frozenset[str] | None
+"""The ids of the schools that a viewer is shown; None for all."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter: nginx passes each event on
 
 
@@ -34,15 +42,15 @@ class Feed:
     def __init__(self, services: Services, encoder: SchoolEncoder) -> None:
         self._services = services
         self._encoder = encoder
-        self._encoded: dict[tuple[int, int, str | None], tuple[int, bytes]] = {}
+        self._encoded: dict[tuple[int, int, Seen], tuple[int, bytes]] = {}
 
-    def since(self, epoch: str, revision: int, school: str | None) -> tuple[int, bytes | None]:
-        """What came after `revision`, and where that leads; no bytes where nothing concerns `school`."""
+    def since(self, epoch: str, revision: int, seen: Seen) -> tuple[int, bytes | None]:
+        """What came after `revision`, and where that leads; no bytes where nothing concerns `seen`."""
         live = self._services.live
         current = live.revision()
         if epoch == live.epoch and current == revision:
             return revision, None
-        key = (revision if epoch == live.epoch else -1, current, school)
+        key = (revision if epoch == live.epoch else -1, current, seen)
         cached = self._encoded.get(key)
         if cached is None:
             snapshot = live.changes_since(epoch, revision)
@@ -50,7 +58,7 @@ class Feed:
                 return revision, None
             if len(self._encoded) >= _CACHED:
                 self._encoded.clear()
-            cached = self._encoded[key] = (snapshot.revision, self._encode(snapshot, school))
+            cached = self._encoded[key] = (snapshot.revision, self._encode(snapshot, seen))
         return cached[0], cached[1] or None
 
     def tick(self) -> bytes:
@@ -58,15 +66,21 @@ class Feed:
         live = self._services.live
         return _event("tick", {"at_ms": self._services.clock.now_ms(), "heard_ms": live.heard_ms})
 
-    def _encode(self, snapshot: Snapshot, school: str | None) -> bytes:
-        schools = [item for item in snapshot.schools if school is None or item.school.id == school]
-        incidents = [item for item in snapshot.incidents if school is None or item.school == school]
+    def _counts(self, snapshot: Snapshot, seen: Seen) -> Mapping[SchoolStatus, int]:
+        if seen is None:
+            return snapshot.counts
+        schools = snapshot.schools if snapshot.complete else self._services.live.snapshot().schools
+        return Counter(item.status for item in schools if item.school.id in seen)
+
+    def _encode(self, snapshot: Snapshot, seen: Seen) -> bytes:
+        schools = [item for item in snapshot.schools if seen is None or item.school.id in seen]
+        incidents = [item for item in snapshot.incidents if seen is None or item.school in seen]
         if not snapshot.complete and not schools and not incidents:
             return b""
         data = {
             "at_ms": snapshot.at_ms,
             "heard_ms": snapshot.heard_ms,
-            "kpi": KpiNow.of(snapshot.counts).model_dump(mode="json"),
+            "kpi": KpiNow.of(self._counts(snapshot, seen)).model_dump(mode="json"),
             "incidents": [IncidentOut.of(item).model_dump(mode="json") for item in incidents],
         }
         name = "snapshot" if snapshot.complete else "change"
@@ -80,22 +94,27 @@ def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
     feed = Feed(services, encoder)
     viewers = 0
 
-    async def stream(epoch: str, revision: int, school: str | None) -> AsyncIterator[bytes]:
+    async def stream(request: Request, epoch: str, revision: int, seen: Seen) -> AsyncIterator[bytes]:
         nonlocal viewers
         viewers += 1
         try:
             yield b"retry: 2000\n\n"
             quiet = QUIET_TICKS  # whoever comes back is told at once that we are here
+            loop = asyncio.get_running_loop()
+            looked_s = loop.time()
             while not services.live.closed:
-                revision, event = feed.since(epoch, revision, school)
+                if loop.time() - looked_s >= LOOK_AGAIN_S:
+                    looked_s = loop.time()
+                    if not await still_the_same(request, services.access):
+                        return
+                revision, event = feed.since(epoch, revision, seen)
                 epoch = services.live.epoch
                 quiet = 0 if event else quiet + 1
                 if event or quiet >= QUIET_TICKS:
                     yield event or feed.tick()
                     quiet = 0
                 # Everybody wakes at the same moments, so that one encoding serves all.
-                now_s = asyncio.get_running_loop().time()
-                await asyncio.sleep(services.tick_s - now_s % services.tick_s)
+                await asyncio.sleep(services.tick_s - loop.time() % services.tick_s)
         finally:
             viewers -= 1
 
@@ -111,18 +130,22 @@ def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
         },
     )
     async def events(
+        request: Request,
+        caller: Viewer,
         school: Annotated[str | None, Query(max_length=128, description="Only this school")] = None,
         last_event_id: Annotated[str | None, Header(max_length=64)] = None,
     ) -> StreamingResponse:
         """Everything first, then what changes, at most once a second."""
-        if school is not None and services.registry.school(school) is None:
+        if school is not None and (services.registry.school(school) is None or not caller.sees(school)):
             raise not_found("school")
         if viewers >= services.max_viewers:
             raise Refused(503, "As many viewers as allowed are watching.", headers={"Retry-After": "30"})
         epoch, _, revision = (last_event_id or "").partition("-")
-        seen = int(revision) if revision.isascii() and revision.isdigit() else 0
+        known = int(revision) if revision.isascii() and revision.isdigit() else 0
         return StreamingResponse(
-            stream(epoch, seen, school), media_type="text/event-stream", headers=_HEADERS
+            stream(request, epoch, known, caller.schools if school is None else frozenset({school})),
+            media_type="text/event-stream",
+            headers=_HEADERS,
         )
 
     return routes

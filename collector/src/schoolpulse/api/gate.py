@@ -21,6 +21,7 @@ SECURE_COOKIE = "__Host-schoolpulse-session"
 MOST_FROM_STRANGERS = 64 * 1024
 """Bytes of a request of which nobody knows who sends it."""
 _CALLER = "schoolpulse.caller"
+_SHOWN = "schoolpulse.shown"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FOR_ALL = ("/static/", "/healthz", "/readyz")
 _NO_PAGES = ("/api/", "/metrics", "/login")
@@ -58,6 +59,7 @@ class Gate:
         refusal = self._refusal(request, shown)
         if refusal is not None or scope["path"].startswith(_FOR_ALL):
             return refusal
+        scope[_SHOWN] = shown
         try:
             scope[_CALLER] = caller = await run_in_threadpool(self._access.caller, shown)
         except SQLAlchemyError as error:
@@ -111,6 +113,18 @@ def caller_of(request: HTTPConnection) -> Caller | None:
     """Who sends `request`, as the gate found out."""
     caller = request.scope.get(_CALLER)
     return caller if isinstance(caller, Caller) else None
+
+
+async def still_the_same(request: HTTPConnection, access: Access) -> bool:
+    """Whether the gate would let the sender of `request` pass now as it did then.
+
+    For answers that go on for hours: a session that is over ends them. A database that is away does not.
+    """
+    try:
+        caller = await run_in_threadpool(access.caller, request.scope[_SHOWN])
+    except SQLAlchemyError:
+        return True
+    return caller == caller_of(request)
 
 
 def shown_by(request: HTTPConnection, cookie: str = SESSION_COOKIE) -> Shown:

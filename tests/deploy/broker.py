@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
-from parts import Part, free_port, need, need_file
+from parts import Part, free_port, need, need_file, wait_for_port
 
 from schoolpulse.clock import SystemClock
 from schoolpulse.database import connect
@@ -78,6 +78,12 @@ class ShippedBroker(Part):
     def url(self) -> str:
         """As `[broker] url` says it."""
         return f"mqtts://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until both listeners are there."""
+        super().start()
+        assert self._process is not None
+        wait_for_port(self.certificate_port, self._process)
 
     def settings(self) -> BrokerSettings:
         """The collector's `[broker]`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 from schoolpulse.i18n import Language, translate
 from schoolpulse.incidents.model import IncidentKind
@@ -57,7 +58,7 @@ def document(report: Report, language: Language, settings: ReportSettings) -> di
             office=settings.office_name or translate("report.text.office_open", language),
             period=period_text(report.period, language),
         ),
-        "sections": _numbered(_sections(report, known, language)),
+        "sections": _numbered(_sections(report, known, language), language),
         "annexes": [
             {
                 "title": translate(f"report.section.annex_{name}", language),
@@ -76,7 +77,7 @@ def _head(report: Report, language: Language, settings: ReportSettings) -> dict[
 
     at = datetime.fromtimestamp(report.made_at_ms / 1000, ZONE)
     # Decree 30: days below 10 and the months 1 and 2 with a zero before them.
-    month = f"{at.month:02d}" if at.month < 3 or language == "en" else str(at.month)
+    month = f"{at.month:02d}" if at.month < 3 else str(at.month)
     place = settings.place or text("place_open")
     period = period_text(report.period, language)
     recipients = [f"- {name};" for name in settings.recipients[:-1]]
@@ -87,7 +88,9 @@ def _head(report: Report, language: Language, settings: ReportSettings) -> dict[
         "parent": settings.parent_office or text("parent_open"),
         "office": settings.office or text("office_open"),
         "number": text("number", suffix=settings.number_suffix),
-        "place_date": text("place_date", place=place, day=f"{at.day:02d}", month=month, year=at.year),
+        "place_date": text(
+            "place_date", place=place, day=f"{at.day:02d}", month=month, name=f"{at:%B}", year=at.year
+        ),
         "title": text("title"),
         "subject": notes.subject(report, language),
         "period": period[0].upper() + period[1:],
@@ -140,9 +143,15 @@ def _sections(report: Report, known: dict[str, Table], language: Language) -> li
     ]
 
 
-def _numbered(sections: Sequence[Block]) -> list[Block]:
-    """Those that have something to say, with Roman numbers."""
+def _numbered(sections: Sequence[Block], language: Language) -> list[Block]:
+    """Those that have something to say, with Roman numbers, and their charts counted through."""
     said = [one for one in sections if one["blocks"]]
+    charts = 0
+    for one in said:
+        for block in cast("list[Block]", one["blocks"]):
+            if "chart" in block:
+                charts += 1
+                block["title"] = translate(f"report.chart.{block['title']}", language, number=charts)
     return [one | {"title": f"{roman}. {one['title']}"} for roman, one in zip(_ROMAN, said, strict=False)]
 
 
@@ -174,7 +183,7 @@ def _days(report: Report, language: Language) -> dict[str, object] | None:
     floor = next(low for low in (0.99, 0.95, 0.9, 0.8, 0.5, 0.0) if min(shares) >= low)
     return {
         "chart": "days",
-        "title": translate("report.chart.days", language),
+        "title": "days",
         "low": floor,
         "marks": [shown(floor + (1 - floor) * step / 2, Unit.RATIO, language) for step in range(3)],
         "first": day_text(report.days[0].day, language),
@@ -192,7 +201,7 @@ def _causes(report: Report, language: Language) -> dict[str, object] | None:
     found = sorted(hours.items(), key=lambda item: -item[1])
     values = [spent for _, spent in found]
     names = [translate(f"cause.{cause}", language) for cause, _ in found]
-    return _bars("causes", names, values, [number(one, 1, language) for one in values], language)
+    return _bars("causes", names, values, [number(one, 1, language) for one in values])
 
 
 def _speeds(report: Report, language: Language) -> dict[str, object] | None:
@@ -201,7 +210,7 @@ def _speeds(report: Report, language: Language) -> dict[str, object] | None:
     values = [share for _, share in known]
     names = [name or translate("report.word.no_provider", language) for name, _ in known]
     texts = [shown(one, Unit.RATIO, language) for one in values]
-    return _bars("speed", names, values, texts, language, line=1.0)
+    return _bars("speed", names, values, texts, line=1.0)
 
 
 def _bars(
@@ -209,7 +218,6 @@ def _bars(
     names: Sequence[str],
     values: Sequence[float],
     texts: Sequence[str],
-    language: Language,
     *,
     line: float | None = None,
 ) -> dict[str, object] | None:
@@ -217,7 +225,7 @@ def _bars(
         return None
     return {
         "chart": "bars",
-        "title": translate(f"report.chart.{key}", language),
+        "title": key,
         "names": list(names),
         "values": list(values),
         "texts": list(texts),

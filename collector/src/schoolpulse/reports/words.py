@@ -68,7 +68,7 @@ def period_text(period: PeriodOut | Period, language: Language) -> str:
     years = f"{period.school_year}-{period.school_year + 1}"
     values: dict[str, object] = {"years": years}
     if period.kind is PeriodKind.MONTH:
-        values |= {"month": period.first.month, "year": period.first.year}
+        values |= {"month": period.first.month, "name": f"{period.first:%B}", "year": period.first.year}
     elif period.kind is PeriodKind.SEMESTER:
         values["roman"] = _ROMAN[period.semester or 1]
     elif period.kind is PeriodKind.RANGE:

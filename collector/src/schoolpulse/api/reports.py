@@ -12,7 +12,7 @@ from schoolpulse.access.models import Caller
 from schoolpulse.api.guards import Viewer, viewer
 from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_found
 from schoolpulse.api.services import Services
-from schoolpulse.errors import ReportBusy, UsageError
+from schoolpulse.errors import ReportBusy, ReportFailed, UsageError
 from schoolpulse.i18n import Language
 from schoolpulse.reports.facts import Sources
 from schoolpulse.reports.forms import FORMS, file_name
@@ -124,8 +124,8 @@ def router(services: Services, reports: Reports) -> APIRouter:
         try:
             with reports.turn():
                 body = FORMS[form].write(found, lang, reports.settings)
-        except ReportBusy as busy:
-            raise Refused(503, str(busy), headers={"Retry-After": "30"}) from busy
+        except (ReportBusy, ReportFailed) as error:
+            raise Refused(503, str(error), headers={"Retry-After": "30"}) from error
         name = file_name(found, form)
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(body, media_type=FORMS[form].media_type, headers=headers)

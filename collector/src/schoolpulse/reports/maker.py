@@ -103,6 +103,11 @@ class Reports:
             whole.add(one.whole.tally)
         return len(facts.schools), hours_part(whole)
 
+    @property
+    def waiting(self) -> int:
+        """How many are being made or wait for it."""
+        return self._waiting
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for one's turn at heavy work.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
 from importlib.resources import files
 
 from schoolpulse.errors import ReportFailed
@@ -50,7 +49,7 @@ def _set(body: bytes) -> bytes:
         sys_inputs={"data": body.decode()},
         ignore_system_fonts=not data["fonts"],
         pdf_standards="a-2u",
-        timestamp=datetime.fromtimestamp(data["made_at_ms"] / 1000, UTC),
+        timestamp=data["made_at_ms"] // 1000,
     )
     return made
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from schoolpulse import __version__, interpreter
 from schoolpulse.access.access import Access
 from schoolpulse.api.app import create_app
+from schoolpulse.api.record_common import RegistryDesk
 from schoolpulse.api.services import AgentsBehind, People, Services
 from schoolpulse.broker.base import EmbeddedBroker
 from schoolpulse.broker.registry import embedded_broker
@@ -270,6 +271,7 @@ class Collector:
             public_url=self._config.http.public_url,
             page=self._config.page,
             calendar=self._calendar,
+            records=RegistryDesk(self.registry, self._config.area),
             agents=AgentsBehind(self.agents, self._agent_rounds.wake),
             people=People(
                 notes=Notes(self._database),

@@ -136,7 +136,7 @@ def test_every_change_is_on_the_record(registry: Registry, clock: FakeClock) -> 
         ("area", "TP.HCM/Gò Vấp", "added"),
         ("area", "TP.HCM", "added"),
     ]
-    school = next(one for one in registry.changes(school_id="s1") if one.kind == "school")
+    school = next(one for one in registry.changes(school_ids=["s1"]) if one.kind == "school")
     assert (school.by, school.at_ms) == ("an", clock.now_ms())
     assert school.fields == {"name": ("Trường Một", "Trường Mới"), "area": (None, "TP.HCM/Gò Vấp")}
     assert registry.changes(before=school.id, to_ms=clock.now_ms(), limit=1)[0].by == "console"

@@ -9,24 +9,32 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schoolpulse.api import (
     agents,
+    areas,
     audit,
     calendar,
+    contacts,
+    devices,
     document,
     endpoints,
     enrol,
     events,
     guards,
     health,
+    imports,
     incidents,
     kpi,
+    lines,
     maintenance,
     problems,
+    records,
+    registry_views,
     reports,
     schools,
     session,
     tokens,
     users,
 )
+from schoolpulse.api.application import Application
 from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.gate import Gate
 from schoolpulse.api.services import Services
@@ -58,7 +66,7 @@ def create_app(services: Services) -> FastAPI:
     Before its server is asked to end, call ``services.live.close()``, which lets the viewers of
     ``/api/v1/events`` go.
     """
-    app = FastAPI(
+    app = Application(
         title="SchoolPulse",
         summary="Whether each school has broadband, now and on the record",
         version=services.version,
@@ -85,6 +93,9 @@ def create_app(services: Services) -> FastAPI:
     if services.people is not None:
         api.include_router(maintenance.router(services, services.people))
         api.include_router(endpoints.router(services, services.people))
+    if services.records is not None:
+        for room in (records, lines, devices, contacts, areas, imports, registry_views):
+            api.include_router(room.router(services, services.records))
     if services.agents is not None:
         api.include_router(agents.router(services, services.agents))
         app.include_router(enrol.router(services, services.agents), prefix=API)

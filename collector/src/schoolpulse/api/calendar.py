@@ -34,7 +34,7 @@ class CalendarOut(BaseModel):
 
     today: date
     always: bool = Field(description="The policy has no calendar: pages are wanted at any time")
-    hours: tuple[str, str] = Field(description="From and to, Vietnam's time")
+    hours: list[str] = Field(min_length=2, max_length=2, description="From and to, Vietnam's time")
     open_days: list[date] = Field(description="From the first of this month on")
 
 
@@ -53,7 +53,7 @@ def router(services: Services) -> APIRouter:
         return CalendarOut(
             today=today,
             always=school_calendar is None,
-            hours=hours,
+            hours=list(hours),
             open_days=[
                 day for day in days if school_calendar and school_calendar.is_open(_at(day, hours[0]))
             ],

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from schoolpulse.access.access import Access
 from schoolpulse.access.audit import AuditLog
+from schoolpulse.api.record_common import RegistryDesk
 from schoolpulse.clock import Clock
 from schoolpulse.enrolment.desk import AgentDesk
 from schoolpulse.incidents.model import Incident, Transition
@@ -95,8 +96,8 @@ class Services:
     """Everything behind the API.
 
     `ready` answers per part of the collector with ``ok`` or with what is wrong in a short sentence; it may
-    block. Without `agents`, or `people`, nothing of theirs is served. `tick_s` is how often viewers are told
-    of changes, which merges what happens in between.
+    block. Without `agents`, `people` or `records`, nothing of theirs is served. `tick_s` is how often viewers
+    are told of changes, which merges what happens in between.
     `public_url` is where people open the page, if that is known.
     """
 
@@ -117,6 +118,7 @@ class Services:
     public_url: str = ""
     page: PageSettings = field(default_factory=PageSettings)
     calendar: CalendarSettings | None = None
+    records: RegistryDesk | None = None
 
     @property
     def audit(self) -> AuditLog:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from schoolpulse.registry.models import Line, LinePeriod
@@ -69,3 +70,19 @@ def _around(
         return [], others, same
     before = [period for period in others if period.from_ms is None or period.from_ms < from_ms]
     return before, others[len(before) :], same
+
+
+def correct(periods: Sequence[LinePeriod], corrected: LinePeriod) -> list[LinePeriod]:
+    """`periods` with the one of that id as `corrected` has it.
+
+    Raises:
+        ValueError: it ends before it begins, or overlaps another.
+    """
+    if corrected.to_ms is not None and corrected.from_ms is not None and corrected.to_ms <= corrected.from_ms:
+        raise ValueError("it ends before it begins")
+    others = [period for period in periods if period.id != corrected.id]
+    found = sorted([*others, corrected], key=lambda one: -1 if one.from_ms is None else one.from_ms)
+    for first, second in pairwise(found):
+        if second.from_ms is None or first.to_ms is None or first.to_ms > second.from_ms:
+            raise ValueError("it overlaps another line of that role")
+    return found

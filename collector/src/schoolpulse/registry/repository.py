@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, select
 
 from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.registry import tables
+from schoolpulse.registry.areas import Area, read_areas
 from schoolpulse.registry.models import (
     ROLES,
     AgentPeriod,
@@ -87,6 +88,11 @@ class Registry:
             ]
         return found
 
+    def areas(self) -> Sequence[Area]:
+        """Every area, each after the one above it."""
+        with self._engine.connect() as connection:
+            return read_areas(connection)
+
     def devices(self, school_id: str | None = None) -> Sequence[Device]:
         """The recorded devices of a school, or of all, by school and id."""
         rows = tables.device.c
@@ -110,19 +116,22 @@ class Registry:
         *,
         from_ms: int | None = None,
         to_ms: int | None = None,
-        school_id: str | None = None,
+        school_ids: Collection[str] | None = None,
         before: int | None = None,
         limit: int = 100,
     ) -> Sequence[Change]:
-        """What was changed in ``[from_ms, to_ms)``, the newest first, older than the id `before`."""
+        """What was changed in ``[from_ms, to_ms)``, the newest first, older than the id `before`.
+
+        With `school_ids` only what was changed of these.
+        """
         rows = tables.change.c
         query = select(tables.change).order_by(rows.id.desc()).limit(limit)
         if from_ms is not None:
             query = query.where(rows.at_ms >= from_ms)
         if to_ms is not None:
             query = query.where(rows.at_ms < to_ms)
-        if school_id is not None:
-            query = query.where(rows.school_id == school_id)
+        if school_ids is not None:
+            query = query.where(rows.school_id.in_(school_ids))
         if before is not None:
             query = query.where(rows.id < before)
         with self._engine.connect() as connection:

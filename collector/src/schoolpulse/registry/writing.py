@@ -26,7 +26,7 @@ class Writer:
     """
 
     def __init__(self, connection: Connection, at_ms: int, by: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self._at_ms = at_ms
         self._by = by[:100]
         self._areas: dict[tuple[str, ...], int] | None = None
@@ -42,7 +42,7 @@ class Writer:
             "lon": school.lon,
         }
         if known is None:
-            self._connection.execute(insert(tables.school).values(id=school.id, **values))
+            self.connection.execute(insert(tables.school).values(id=school.id, **values))
             self.note("school", school.id, "added", school.id, {"name": (None, school.name)})
             return
         fields = {
@@ -51,14 +51,14 @@ class Writer:
             if getattr(known, name) != getattr(school, name)
         }
         if fields:
-            self._connection.execute(
+            self.connection.execute(
                 update(tables.school).where(tables.school.c.id == school.id).values(values)
             )
             self.note("school", school.id, "changed", school.id, fields)
 
     def set_agent(self, school_id: str, agent_id: str | None) -> None:
         """Give the school that agent and no other; an agent that stood elsewhere moves."""
-        here = self._connection.execute(
+        here = self.connection.execute(
             select(tables.agent).where(tables.agent.c.school_id == school_id)
         ).one_or_none()
         if (here.id if here else None) == agent_id:
@@ -67,7 +67,7 @@ class Writer:
             self._retire(here.id, school_id, here.valid_from_ms)
         elsewhere = None
         if agent_id is not None:
-            elsewhere = self._connection.execute(
+            elsewhere = self.connection.execute(
                 select(tables.agent).where(tables.agent.c.id == agent_id)
             ).one_or_none()
             if elsewhere is not None:
@@ -75,7 +75,7 @@ class Writer:
                 self.note("agent", agent_id, "removed", elsewhere.school_id, {"school": (None, school_id)})
             # What a new agent measured before somebody recorded it is this school's.
             new = elsewhere is None and not self._stood_somewhere(agent_id)
-            self._connection.execute(
+            self.connection.execute(
                 insert(tables.agent).values(
                     id=agent_id, school_id=school_id, valid_from_ms=None if new else self._at_ms
                 )
@@ -102,7 +102,7 @@ class Writer:
         """The line's history as it stands."""
         rows = tables.line.c
         query = select(tables.line).where(rows.school_id == school_id, rows.role == role)
-        return by_time(period_of(row) for row in self._connection.execute(query))
+        return by_time(period_of(row) for row in self.connection.execute(query))
 
     def set_line(
         self, school_id: str, role: Role, old: Sequence[LinePeriod], new: Sequence[LinePeriod]
@@ -112,15 +112,15 @@ class Writer:
         before = {period.id: period for period in old}
         for period in old:
             if period.id not in kept:
-                self._connection.execute(delete(tables.line).where(tables.line.c.id == period.id))
+                self.connection.execute(delete(tables.line).where(tables.line.c.id == period.id))
                 self.note("line", role, "removed", school_id, _line_fields(period, None))
         for period in new:
             known = before.get(period.id) if period.id else None
             if known is None:
-                self._connection.execute(insert(tables.line).values(school_id=school_id, **_values(period)))
+                self.connection.execute(insert(tables.line).values(school_id=school_id, **_values(period)))
                 self.note("line", role, "added", school_id, _line_fields(None, period))
             elif known != period:
-                self._connection.execute(
+                self.connection.execute(
                     update(tables.line).where(tables.line.c.id == period.id).values(_values(period))
                 )
                 self.note("line", role, "changed", school_id, _line_fields(known, period))
@@ -138,6 +138,18 @@ class Writer:
         self._set_closed(school_id, None)
         self.note("school", school_id, "reopened", school_id, {})
 
+    def devices(self, school_id: str) -> dict[str, Device]:
+        """The school's devices as they stand, by id."""
+        query = select(tables.device).where(tables.device.c.school_id == school_id)
+        return {row["device_id"]: Device(**row) for row in self.connection.execute(query).mappings()}
+
+    def contact(self, school_id: str, function: str) -> Contact | None:
+        """A contact as it stands."""
+        rows = tables.contact.c
+        query = select(tables.contact).where(rows.school_id == school_id, rows.function == function)
+        found = self.connection.execute(query).mappings().one_or_none()
+        return Contact(**found) if found else None
+
     def save_device(self, device: Device, known: Device | None) -> None:
         """Insert or update a device."""
         self._save(tables.device, "device", device.device_id, device, known)
@@ -145,7 +157,7 @@ class Writer:
     def remove_device(self, device: Device) -> None:
         """Take a device off the record; what was measured of it stays."""
         rows = tables.device.c
-        self._connection.execute(
+        self.connection.execute(
             delete(tables.device).where(
                 rows.school_id == device.school_id, rows.device_id == device.device_id
             )
@@ -159,7 +171,7 @@ class Writer:
     def remove_contact(self, contact: Contact) -> None:
         """Take a contact off the record."""
         rows = tables.contact.c
-        self._connection.execute(
+        self.connection.execute(
             delete(tables.contact).where(
                 rows.school_id == contact.school_id, rows.function == contact.function
             )
@@ -169,14 +181,14 @@ class Writer:
     def area_id(self, path: Sequence[str]) -> int | None:
         """The area of that path, made with all above it where it is missing."""
         if self._areas is None:
-            self._areas = {found: area_id for area_id, found in area_paths(self._connection).items()}
+            self._areas = {found: area_id for area_id, found in area_paths(self.connection).items()}
         parent: int | None = None
         for depth in range(1, len(path) + 1):
             upper = tuple(path[:depth])
             found = self._areas.get(upper)
             if found is None:
                 values = insert(tables.area).values(name=upper[-1], parent_id=parent)
-                found = self._connection.execute(values.returning(tables.area.c.id)).scalar_one()
+                found = self.connection.execute(values.returning(tables.area.c.id)).scalar_one()
                 self._areas[upper] = found
                 self.note("area", "/".join(upper), "added", None, {})
             parent = found
@@ -200,7 +212,7 @@ class Writer:
     def flush(self) -> int:
         """Write the record of what was changed; how many changes those were."""
         if self._notes:
-            self._connection.execute(insert(tables.change), self._notes)
+            self.connection.execute(insert(tables.change), self._notes)
         written, self._notes = len(self._notes), []
         return written
 
@@ -211,10 +223,10 @@ class Writer:
         """
         rows = tables.version.c
         counted = update(tables.version).values(version=rows.version + 1).returning(rows.version)
-        version = self._connection.execute(counted).scalar()
+        version = self.connection.execute(counted).scalar()
         if version is None:
             version = 1
-            self._connection.execute(insert(tables.version).values(id=1, version=version))
+            self.connection.execute(insert(tables.version).values(id=1, version=version))
         return version
 
     def _save(
@@ -228,21 +240,21 @@ class Writer:
         values = asdict(new)
         keys = [column.name for column in table.primary_key.columns]
         if known is None:
-            self._connection.execute(insert(table).values(values))
+            self.connection.execute(insert(table).values(values))
             self.note(kind, subject, "added", new.school_id, _fields(None, new))
         elif known != new:
             same = and_(*(table.c[name] == values[name] for name in keys))
-            self._connection.execute(update(table).where(same).values(values))
+            self.connection.execute(update(table).where(same).values(values))
             self.note(kind, subject, "changed", new.school_id, _fields(known, new))
 
     def _set_closed(self, school_id: str, at_ms: int | None) -> None:
-        self._connection.execute(
+        self.connection.execute(
             update(tables.school).where(tables.school.c.id == school_id).values(closed_ms=at_ms)
         )
 
     def _retire(self, agent_id: str, school_id: str, from_ms: int | None) -> None:
-        self._connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))
-        self._connection.execute(
+        self.connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))
+        self.connection.execute(
             insert(tables.past_agent).values(
                 agent_id=agent_id, school_id=school_id, valid_from_ms=from_ms, valid_to_ms=self._at_ms
             )
@@ -250,7 +262,7 @@ class Writer:
 
     def _stood_somewhere(self, agent_id: str) -> bool:
         query = select(tables.past_agent.c.id).where(tables.past_agent.c.agent_id == agent_id).limit(1)
-        return self._connection.execute(query).first() is not None
+        return self.connection.execute(query).first() is not None
 
 
 def _values(period: LinePeriod) -> dict[str, object]:

@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -120,12 +120,31 @@ class ShippedBroker(Part):
         self.stop()
 
 
+class Reachable(Protocol):
+    """A broker as its clients see it; one without an authority speaks no TLS."""
+
+    @property
+    def port(self) -> int:
+        """For passwords."""
+        ...
+
+    @property
+    def certificate_port(self) -> int:
+        """For certificates."""
+        ...
+
+    @property
+    def ca(self) -> Path | None:
+        """Who vouches for it."""
+        ...
+
+
 class Client:
     """An MQTT 5 client over TLS: what it was answered is in its attributes."""
 
     def __init__(
         self,
-        broker: ShippedBroker,
+        broker: Reachable,
         user: str | None,
         password: str | None,
         *,
@@ -148,7 +167,8 @@ class Client:
         if user is not None:
             self._client.username_pw_set(user, password)
         crt, key = map(str, certificate) if certificate else (None, None)
-        self._client.tls_set(ca_certs=str(broker.ca), certfile=crt, keyfile=key)
+        if broker.ca is not None:
+            self._client.tls_set(ca_certs=str(broker.ca), certfile=crt, keyfile=key)
         if will is not None:
             self._client.will_set(will, b"last words", qos=1)
         self._client.on_connect = self._on_connect

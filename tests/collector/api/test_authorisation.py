@@ -63,6 +63,54 @@ def new_command(whole: Whole) -> dict[str, str]:
     return {"command_id": answer.json()["id"]}
 
 
+def as_admin(whole: Whole, method: str, path: str, **arguments: Any) -> Any:
+    answer = whole.client.request(method, f"/api/v1{path}", headers=whole.headers("admin"), **arguments)
+    assert answer.status_code < 300, answer.text
+    return answer.json() if answer.content else None
+
+
+def new_school(whole: Whole) -> dict[str, str]:
+    name = f"new-{len(whole.collector.registry.every_school())}"
+    as_admin(whole, "POST", "/schools", json={"id": name, "name": "Trường Mới"})
+    return {"school_id": name}
+
+
+def closed_school(whole: Whole) -> dict[str, str]:
+    made = new_school(whole)
+    as_admin(whole, "POST", f"/schools/{made['school_id']}/close")
+    return made
+
+
+def new_line(whole: Whole) -> dict[str, str]:
+    [line] = as_admin(whole, "POST", f"/schools/{FOREIGN}/lines", json={**LINE, "role": "backup"})["items"][
+        -1:
+    ]
+    return {"school_id": FOREIGN, "line_id": str(line["id"])}
+
+
+def new_device(whole: Whole) -> dict[str, str]:
+    name = f"sw-{len(whole.collector.registry.devices())}"
+    as_admin(whole, "POST", f"/schools/{OWN}/devices", json={"device_id": name, "kind": "switch"})
+    return {"device_id": name}
+
+
+def new_contact(whole: Whole) -> dict[str, str]:
+    as_admin(whole, "PUT", f"/schools/{OWN}/contacts/Kho", json={"phone": "028 3894 0000"})
+    return {"function": "Kho"}
+
+
+def new_area(whole: Whole) -> dict[str, str]:
+    name = f"Phường {len(whole.collector.registry.areas())}"
+    areas = as_admin(whole, "POST", "/areas", json={"path": [name]})["items"]
+    return {"area_id": str(next(area["id"] for area in areas if area["path"] == [name]))}
+
+
+def new_preview(whole: Whole) -> dict[str, str]:
+    file = ("a.csv", f"school_id,name\n{FOREIGN},Trường\n".encode())
+    return {"token": as_admin(whole, "POST", "/import", files={"file": file})["token"]}
+
+
+LINE = {"role": "primary", "provider": "VNPT", "technology": "fibre"}
 WINDOW = {"from_ms": T0, "to_ms": T0 + 1, "school": OWN}
 OPEN = Row("")
 
@@ -97,6 +145,43 @@ TABLE = {
     "GET /api/v1/incidents/{incident_id}": Row("viewer", Far.HIDDEN),
     "POST /api/v1/incidents/{incident_id}/acknowledge": Row("operator", Far.HIDDEN, {}),
     "POST /api/v1/incidents/{incident_id}/notes": Row("operator", Far.HIDDEN, {"text": "x"}),
+    "GET /api/v1/schools/{school_id}/record": Row("viewer", Far.HIDDEN),
+    "POST /api/v1/schools": Row("admin", body={"id": "x", "name": ""}, succeeds=False),
+    "PATCH /api/v1/schools/{school_id}": Row("admin", body={"level": "thcs"}, succeeds=False),
+    "POST /api/v1/schools/{school_id}/close": Row("admin", prepare=new_school),
+    "POST /api/v1/schools/{school_id}/reopen": Row("admin", prepare=closed_school),
+    "GET /api/v1/schools/{school_id}/lines": Row("viewer", Far.HIDDEN),
+    "POST /api/v1/schools/{school_id}/lines": Row("admin", body=LINE, prepare=new_school),
+    "PATCH /api/v1/schools/{school_id}/lines/{line_id}": Row(
+        "admin", body={"provider": "FPT"}, prepare=new_line, succeeds=False
+    ),
+    "DELETE /api/v1/schools/{school_id}/lines/{line_id}": Row("admin", prepare=new_line, succeeds=False),
+    "GET /api/v1/schools/{school_id}/devices": Row("viewer", Far.HIDDEN),
+    "POST /api/v1/schools/{school_id}/devices": Row(
+        "operator", Far.HIDDEN, {"device_id": "ap", "kind": "switch"}, succeeds=False
+    ),
+    "PATCH /api/v1/schools/{school_id}/devices/{device_id}": Row(
+        "operator", Far.HIDDEN, {"room": "P1"}, prepare=new_device, succeeds=False
+    ),
+    "DELETE /api/v1/schools/{school_id}/devices/{device_id}": Row("operator", Far.HIDDEN, prepare=new_device),
+    "GET /api/v1/devices": Row("viewer", Far.LISTED, prepare=new_device),
+    "GET /api/v1/schools/{school_id}/contacts": Row("viewer", Far.HIDDEN),
+    "PUT /api/v1/schools/{school_id}/contacts/{function}": Row(
+        "operator", Far.HIDDEN, {"phone": "028 3894 0000"}, prepare=new_contact
+    ),
+    "DELETE /api/v1/schools/{school_id}/contacts/{function}": Row(
+        "operator", Far.HIDDEN, prepare=new_contact
+    ),
+    "GET /api/v1/areas": Row("viewer", Far.SHARED),
+    "POST /api/v1/areas": Row("admin", body={"path": [""]}, succeeds=False),
+    "PATCH /api/v1/areas/{area_id}": Row("admin", body={"name": "x"}, prepare=new_area, succeeds=False),
+    "DELETE /api/v1/areas/{area_id}": Row("admin", prepare=new_area),
+    "POST /api/v1/import": Row("admin", succeeds=False),
+    "GET /api/v1/import/{token}": Row("admin", prepare=new_preview),
+    "POST /api/v1/import/{token}": Row("admin", prepare=new_preview),
+    "DELETE /api/v1/import/{token}": Row("admin", prepare=new_preview),
+    "GET /api/v1/registry/export": Row("viewer", Far.LISTED, query="format=csv"),
+    "GET /api/v1/registry/changes": Row("viewer", Far.LISTED),
     "GET /api/v1/kpi": Row("viewer", Far.SHARED),
     "GET /api/v1/reports/periods": Row("viewer", Far.SHARED),
     "GET /api/v1/reports": Row("viewer", Far.HIDDEN, query=f"school={OWN}"),

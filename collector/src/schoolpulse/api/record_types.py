@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from schoolpulse.registry import values
 from schoolpulse.registry.mistakes import Wrong
@@ -24,7 +25,9 @@ def _by(parse: Parser) -> AfterValidator:
         try:
             return parse(text)
         except Wrong as wrong:
-            raise ValueError(wrong.at("").message("en")) from wrong
+            raise PydanticCustomError(
+                "registry", "{message}", {"message": wrong.at("").message("en")}
+            ) from wrong
 
     return AfterValidator(check)
 

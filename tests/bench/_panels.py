@@ -1,157 +1,105 @@
-"""How fast dashboards answer: every query of the district's boards over a day, a month and a year.
+"""How fast dashboards answer: every query of every panel over a day, a month and a year of 200 schools.
 
-200 schools: a year of hours and 45 days of 5-minute windows of their states, a day as it came, 10 devices
-each over 90 days of hours, one school's probes, incidents. Written straight as line protocol.
+``SCHOOLPULSE_BENCH_FOLDER`` names a folder in which the year is kept and taken from again, for who tunes
+queries; without it the year is written anew (some minutes) and thrown away.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
+import os
 import statistics
+import sys
 import time
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import urllib3
 from dashboards.grafana import View, opened
 from parts.influx import Influx
 
-from schoolpulse.export.tiers import tier_table
-from schoolpulse.stores.influx_settings import InfluxSettings
-from schoolpulse.stores.line_protocol import lines_of
+from bench import _year
+from bench._cpu import process_cpu_s
+from schoolpulse.grafana.build import BOARDS
 
 ROOT = Path(__file__).parents[2]
-SCHOOLS = 200
-DAY_S = 86_400
 TRIES = 5
 RANGES_DAYS = (1, 30, 365)
-BOARDS = ("district", "school", "providers", "devices", "incidents")
-_BATCH = 20_000
-_ROLLED = (
-    "code={c},code_max={c},connected={k},connected_sum={k},broadband=1,broadband_sum=12,measured=1,"
-    "measured_sum=12,rtt_ms={r},loss_ratio=0.001,rx_bps=1e6,rx_bps_max=3e6,tx_bps=1e5,tx_bps_max=3e5,contracted_down_mbps=150"
-)
-_NOW = (
-    'code=0,state="online",lat=10.8,lon=106.6,since_ms=1,heard_ms=1,rtt_ms=4,devices_up=10,'
-    "contracted_down_mbps=150"
-)
+LIMIT_MS = 300
+"""What a query may take, as a median."""
+_FOLDER = "SCHOOLPULSE_BENCH_FOLDER"
 
 
 def run(folder: Path) -> Iterator[dict[str, object]]:
-    """Fill an InfluxDB in `folder` and ask it."""
-    end_s = time.time_ns() // 1_000_000_000 // 3_600 * 3_600
+    """Fill an InfluxDB in `folder` and ask it; a table for people at the end, on standard error."""
+    kept = os.environ.get(_FOLDER)
+    folder = Path(kept) if kept else folder
+    filled = folder / "filled.json"
     with Influx(folder) as influx:
-        _fill(influx, end_s)
+        if filled.exists():
+            end_s = int(json.loads(filled.read_text())["end_s"])
+        else:
+            end_s = time.time_ns() // 1_000_000_000 // 3_600 * 3_600
+            begin = time.monotonic()
+            points = _year.fill(influx, end_s)
+            yield {
+                "store": "influx",
+                "filled_points": points,
+                "seconds": round(time.monotonic() - begin, 1),
+                "mb_on_disk": round(_bytes(folder) / 1e6),
+            }
+            filled.write_text(json.dumps({"end_s": end_s}))
+        figures: dict[str, dict[int, float]] = {}
         for board in BOARDS:
             model = json.loads((ROOT / f"dashboards/vi/{board}.json").read_text("utf-8"))
             for days in RANGES_DAYS:
-                view = opened(influx, "schoolpulse", model, end_s * 1000, days * DAY_S * 1000)
-                for panel in model["panels"]:
-                    yield _ask(view, board, panel, days)
+                view = opened(influx, _year.RAW, model, end_s * 1000, days * _year.DAY_S * 1000)
+                for what, ask in _queries(view):
+                    figure = _ask(f"{board}: {what}", ask, days, influx.database.pid)
+                    figures.setdefault(str(figure["query"]), {})[days] = float(str(figure["median_ms"]))
+                    yield figure
+        _print_table(figures)
 
 
-def _ask(view: View, board: str, panel: dict[str, Any], days: int) -> dict[str, object]:
+def _queries(view: View) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Every query of the panels and the variables, by name."""
+    for variable in view.model["templating"]["list"]:
+        if variable["type"] == "query":
+            yield f"${variable['name']}", lambda query=variable["query"]: view.ask(query)
+    for panel in view.model["panels"]:
+        for number in range(len(panel["targets"])):
+            one: dict[str, Any] = {**panel, "targets": [panel["targets"][number]]}
+            suffix = f" {number + 1}" if len(panel["targets"]) > 1 else ""
+            yield panel["title"] + suffix, lambda one=one: view.panel(one)
+
+
+def _ask(name: str, ask: Callable[[], object], days: int, pid: int) -> dict[str, object]:
     spent_ms = []
+    cpu_s = process_cpu_s(pid)
     for _ in range(TRIES):
         begin = time.monotonic()
-        view.panel(panel)
+        ask()
         spent_ms.append((time.monotonic() - begin) * 1000)
     return {
         "store": "influx",
-        "query": f"{board}: {panel['title']}",
-        "queries": len(panel["targets"]),
+        "query": name,
         "range_days": days,
         "median_ms": round(statistics.median(spent_ms), 1),
         "p95_ms": round(max(spent_ms), 1),
+        "cpu_ms": round((process_cpu_s(pid) - cpu_s) * 1000 / TRIES),
     }
 
 
-def _fill(influx: Influx, end_s: int) -> None:
-    for name in ("schoolpulse", "schoolpulse_5m", "schoolpulse_1h"):
-        influx.create_database(name)
-    influx.query('ALTER RETENTION POLICY "autogen" ON "schoolpulse_5m" DURATION 730d SHARD DURATION 30d')
-    influx.query('ALTER RETENTION POLICY "autogen" ON "schoolpulse_1h" DURATION 3650d SHARD DURATION 180d')
-    _write(influx, "schoolpulse_1h", _status(end_s - 365 * DAY_S, end_s, 3_600))
-    _write(influx, "schoolpulse_5m", _status(end_s - 45 * DAY_S, end_s, 300))
-    _write(influx, "schoolpulse", _status(end_s - DAY_S, end_s, 60))
-    _write(influx, "schoolpulse", _now(end_s - 600, end_s))
-    _write(influx, "schoolpulse_1h", _records(end_s))
-    _write(influx, "schoolpulse_1h", _devices(end_s - 90 * DAY_S, end_s, 3_600))
-    _write(influx, "schoolpulse", _devices(end_s - 3_600, end_s, 60))
-    for name, days, step_s in (
-        ("schoolpulse_1h", 365, 3_600),
-        ("schoolpulse_5m", 45, 300),
-        ("schoolpulse", 1, 60),
-    ):
-        _write(influx, name, _probes(end_s - days * DAY_S, end_s, step_s))
-    settings = InfluxSettings(kind="influx", retention_days=90)
-    table = [line.rsplit(" ", 1)[0] for line in lines_of(tier_table(settings, end_s * 1000), [])]
-    tiers = [f"{line} {end_s - at}" for at, line in enumerate(table, start=1)]
-    _write(influx, "schoolpulse_1h", tiers)
+def _print_table(figures: dict[str, dict[int, float]]) -> None:
+    head = " | ".join(f"{days} d" for days in RANGES_DAYS)
+    sys.stderr.write(f"\n| query (median of {TRIES}, ms) | {head} |\n| --- |{' ---: |' * len(RANGES_DAYS)}\n")
+    for name, by_days in sorted(figures.items(), key=lambda one: -max(one[1].values())):
+        sys.stderr.write(f"| {name} | " + " | ".join(f"{by_days[days]:.0f}" for days in RANGES_DAYS) + " |\n")
+    slow = [name for name, by_days in figures.items() if max(by_days.values()) > LIMIT_MS]
+    sys.stderr.write(
+        f"\n{len(figures)} queries, {len(slow)} over {LIMIT_MS} ms: {', '.join(slow) or 'none'}\n"
+    )
 
 
-def _tags(number: int) -> str:
-    provider = ("VNPT", "Viettel", "FPT", "CMC")[number % 4]
-    of = f"name=Trường\\ {number},ward=Phường\\ {number % 15},provider={provider}"
-    return f"school=s{number},{of},technology=fibre,level=thcs"
-
-
-def _status(from_s: int, to_s: int, step_s: int) -> Iterator[str]:
-    tags = [_tags(number) for number in range(SCHOOLS)]
-    for at_s in range(from_s, to_s, step_s):
-        for number, one in enumerate(tags):
-            down = (at_s // step_s + number) % 997 == 0
-            fields = _ROLLED.format(c=5 if down else 0, k=0 if down else 12, r=3 + (at_s + number) % 40)
-            yield f"status,{one} {fields} {at_s}"
-
-
-def _now(from_s: int, to_s: int) -> Iterator[str]:
-    for at_s in range(from_s, to_s, 60):
-        for number in range(SCHOOLS):
-            yield f"school_now,{_tags(number)} {_NOW} {at_s}"
-
-
-def _records(end_s: int) -> Iterator[str]:
-    for number in range(SCHOOLS):
-        text = f'label="Trường {number} [s{number}]",name="Trường {number}",ward="Phường {number % 15}"'
-        more = f'provider="P{number % 4}",technology="fibre",contracted_down_mbps=150'
-        yield f"school,school=s{number} {text},{more} {end_s - 3_600}"
-    for number in range(SCHOOLS * 15):
-        tags = f"school=s{number % SCHOOLS},provider=VNPT,kind=outage,scope=school,device=-"
-        fields = f'id="i{number}",name="Trường {number % SCHOOLS}",ward="Phường 1",cause="line_cut",open=0,'
-        fields += (
-            'start_ms=1,duration_s=600,detect_s=30,pages=1,title_vi="Mất kết nối",title_en="Connection lost"'
-        )
-        yield f"incident,{tags} {fields} {end_s - number * 9_000}"
-
-
-def _devices(from_s: int, to_s: int, step_s: int) -> Iterator[str]:
-    kinds = ("switch", "access_point", "display", "printer", "host")
-    tags = [
-        f"device=d{number},kind={kinds[number % 5]},school=s{school}"
-        for school in range(SCHOOLS)
-        for number in range(10)
-    ]
-    for at_s in range(from_s, to_s, step_s):
-        for one in tags:
-            yield f"device,{one} up=1 {at_s}"
-
-
-def _probes(from_s: int, to_s: int, step_s: int) -> Iterator[str]:
-    for at_s in range(from_s, to_s, step_s):
-        for scope in ("lan_gateway", "isp_edge", "national", "international"):
-            tags = f"agent=gw-0,method=icmp,school=s0,scope={scope},target={scope}"
-            yield f"reachability,{tags} rtt_ms=4,loss_ratio=0 {at_s}"
-
-
-def _write(influx: Influx, database: str, lines: Iterable[str]) -> None:
-    rest = iter(lines)
-    url = f"{influx.direct_url}/write?db={database}&precision=s"
-    while batch := list(islice(rest, _BATCH)):
-        body = gzip.compress("\n".join(batch).encode(), 1)
-        response = urllib3.request("POST", url, body=body, headers={"Content-Encoding": "gzip"}, timeout=120)
-        if response.status != 204:
-            raise RuntimeError(response.data.decode())
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("**/*") if file.is_file())

@@ -255,7 +255,8 @@ class Gateway:
         self.meter.resources(self._rows, now_ms, stamp, now, self.active)
         if now_ms >= self._devices_ms:
             self._devices_ms = now_ms + self._settings.devices - SECOND
-            self.meter.devices(self._rows, now_ms, stamp, now)
+            every_ms = 0 if self._thin_ms else self._settings.devices
+            self.meter.devices(self._rows, now_ms, stamp, now, every_ms)
 
     def _next_batch(self, now_ms: int) -> int:
         """A batch's length from now; after the first only a part, so that gateways do not march in step."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 
+from schoolpulse_sim import kinds
 from schoolpulse_sim.conditions import Conditions
 from schoolpulse_sim.district import Device, School
 from schoolpulse_sim.rng import Chance
@@ -45,6 +46,10 @@ INTERFACE = _header(
 SYSTEM = _header(
     "system", (), ("uptime_s", "load_1m", "memory_used_ratio", "disk_used_ratio", "temperature_c")
 )
+UPS = _header("ups", ("device",), ("charge_ratio", "on_battery", "remaining_s"))
+PRINTER = _header("printer", ("device",), ("supply_ratio",))
+PROJECTOR = _header("projector", ("device",), ("is_on", "lamp_h"))
+DISPLAY = _header("display", ("device",), ("is_on",))
 DEVICE = _header("device", ("device", "kind", "parent"), ("up", "uptime_s", "rtt_ms"))
 
 ON_THE_RACK = frozenset({"switch", "ups", "access_point"})
@@ -226,8 +231,9 @@ class Meter:
             f"[{stamp},[],[{up_s},{load1:.2f},{memory:.3f},{min(disk, 0.9):.3f},{temperature:.1f}]]"
         )
 
-    def devices(self, rows: Rows, at_ms: int, stamp: int, now: Conditions) -> None:
-        """One row of `device` for each device behind the gateway."""
+    def devices(self, rows: Rows, at_ms: int, stamp: int, now: Conditions, every_ms: int) -> None:
+        """One row of `device` for each device behind the gateway, and now and then what it says itself."""
+        say = kinds.is_due(at_ms, every_ms)
         draw = self._chance.random
         lines = rows.setdefault(DEVICE, [])
         for device in self._school.devices:
@@ -236,9 +242,27 @@ class Meter:
                 boot_ms = self._device_boots.setdefault(device.name, self.boot_ms)
                 uptime_s = (at_ms - boot_ms) // 1000
                 lines.append(f"[{stamp},[{label}],[1,{uptime_s},{0.3 + 1.5 * draw():.1f}]]")
+                if say:
+                    self._says(rows, device, at_ms, stamp, mains=now.mains)
             else:
                 self._device_boots[device.name] = at_ms
                 lines.append(f"[{stamp},[{label}],[0,null,null]]")
+
+    def _says(self, rows: Rows, device: Device, at_ms: int, stamp: int, *, mains: bool) -> None:
+        school = self._school
+        if device.kind == "ups":
+            charge = kinds.charge_ratio(school, mains=mains)
+            header, values = UPS, f"{charge},{int(not mains)},{round(charge * 1800)}"
+        elif device.kind == "printer":
+            header, values = PRINTER, f"{kinds.supply_ratio(school, device, at_ms)}"
+        elif device.kind == "projector":
+            on = kinds.is_on(school, device, at_ms)
+            header, values = PROJECTOR, f"{int(on)},{kinds.lamp_h(school, device, at_ms)}"
+        elif device.kind == "display":
+            header, values = DISPLAY, f"{int(kinds.is_on(school, device, at_ms))}"
+        else:
+            return
+        rows.setdefault(header, []).append(f'[{stamp},["{device.name}"],[{values}]]')
 
     @staticmethod
     def device_up(device: Device, now: Conditions) -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from schoolpulse.export import records
-from schoolpulse.export.own_figures import own_figures
-from schoolpulse.export.sums import device_sums, school_sums
+from schoolpulse.export.own_figures import Parts, own_figures, read
+from schoolpulse.export.sums import device_sums, kinds_of_devices, school_sums
 from schoolpulse.export.tiers import tier_table
 from schoolpulse.incidents.model import Incident, SchoolStatus, Transition
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
@@ -96,6 +96,7 @@ class Exporter:
         self._minute_ms = 0
         self._hour_ms = 0
         self._caught_up = False
+        self._counted: Parts = {}
 
     def on_transition(self, transition: Transition) -> None:
         """An incident opened, changed or closed."""
@@ -128,6 +129,7 @@ class Exporter:
         lasting: list[Incident] = list(touched.values())
         if not self._caught_up:
             lasting = [*self._incidents.list(from_ms=now_ms - LOOK_BACK_MS, limit=10_000), *lasting]
+        counted = read(self._metrics)
         if minute_ms > self._minute_ms:
             lasting = [*snapshot.incidents, *lasting]  # open ones grow; what was touched wins
             blocks += [
@@ -136,14 +138,17 @@ class Exporter:
                 records.versions(snapshot.schools, minute_ms),
                 *school_sums(snapshot.schools, minute_ms, school_hours=self._is_open(minute_ms)),
                 *device_sums(snapshot.schools, minute_ms),
-                *own_figures(self._metrics, minute_ms),
+                *own_figures(counted, self._counted, minute_ms),
             ]
         newest = {incident.id: incident for incident in lasting}
         self._store.write([block for block in blocks if block.rows], [])
         if newest:
-            self._store.write_lasting([records.incidents(newest.values(), schools, now_ms)])
+            kinds = kinds_of_devices(snapshot.schools)
+            self._store.write_lasting([records.incidents(newest.values(), schools, now_ms, kinds)])
         if hour_ms > self._hour_ms or not self._caught_up:
             self._hourly(list(schools.values()), now_ms)
+        if minute_ms > self._minute_ms:
+            self._counted = counted
         self._minute_ms, self._hour_ms, self._caught_up = minute_ms, hour_ms, True
         with self._lock:
             del self._changed[: len(changed)]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from schoolpulse.i18n import LANGUAGES, translate
 from schoolpulse.incidents.model import Incident, IncidentKind, SchoolStatus, Scope
@@ -37,8 +38,8 @@ BROADBAND = frozenset({SchoolStatus.ONLINE, SchoolStatus.DEGRADED})
 CONNECTED = BROADBAND | {SchoolStatus.ON_BACKUP}
 UNMEASURED = frozenset({SchoolStatus.STOPPED, SchoolStatus.UNKNOWN})
 NO_PROVIDER = "-"
-_TAGS = ("school", "name", "ward", "provider", "technology", "level")
-_STATUS = (
+TAGS = ("school", "name", "ward", "provider", "technology", "level")
+STATUS = (
     "code",
     "connected",
     "broadband",
@@ -50,17 +51,19 @@ _STATUS = (
     "tx_bps",
     "contracted_down_mbps",
 )
-_NOW = (
+NOW = (
     *("code", "state", "lat", "lon", "since_ms", "heard_ms", "rtt_ms", "loss_ratio", "rx_bps", "tx_bps"),
     *("contracted_down_mbps", "contracted_up_mbps", "used_ratio", "devices_up", "devices_total", "uplink"),
 )
-_SCHOOL = (
+SCHOOL = (
     *("label", "name", "ward", "level", "provider", "technology", "backup", "agent", "lat", "lon"),
     *("contracted_down_mbps", "contracted_up_mbps"),
 )
-_INCIDENT_TAGS = ("school", "provider", "kind", "scope", "device")
-_INCIDENT = (
+SPEED = ("down_mbps", "up_mbps", "contracted_down_mbps", "contracted_up_mbps", "down_ratio", "up_ratio")
+INCIDENT_TAGS = ("school", "provider", "kind", "scope", "device")
+INCIDENT = (
     *("id", "name", "ward", "cause", "open", "start_ms", "end_ms", "duration_s", "detect_s", "pages"),
+    "device_kind",
     *(f"title_{language}" for language in LANGUAGES),
 )
 
@@ -94,19 +97,19 @@ def statuses(schools: Iterable[SchoolNow], at_ms: int) -> PointBlock:
             line.contracted_down_mbps if line else None,
         )
         rows.append((at_ms, tags_of(now.school), values))
-    return PointBlock("status", (), _TAGS, _STATUS, rows)
+    return PointBlock("status", (), TAGS, STATUS, rows)
 
 
 def changes(changed: Iterable[tuple[School, SchoolStatus, int]]) -> PointBlock:
     """The moments of change between the minutes; without what is counted by the minute."""
     rows = [(at_ms, tags_of(school), (SEVERITY[status],)) for school, status, at_ms in changed]
-    return PointBlock("status", (), _TAGS, ("code",), rows)
+    return PointBlock("status", (), TAGS, ("code",), rows)
 
 
 def schools_now(schools: Iterable[SchoolNow], at_ms: int) -> PointBlock:
     """What tables and the map show of every school."""
     return PointBlock(
-        "school_now", (), _TAGS, _NOW, [(at_ms, tags_of(now.school), _now(now)) for now in schools]
+        "school_now", (), TAGS, NOW, [(at_ms, tags_of(now.school), _now(now)) for now in schools]
     )
 
 
@@ -149,11 +152,19 @@ def registry(schools: Iterable[School], at_ms: int) -> PointBlock:
             *((line.contracted_down_mbps, line.contracted_up_mbps) if line else (None, None)),
         )
         rows.append((at_ms, (school.id,), values))
-    return PointBlock("school", (), ("school",), _SCHOOL, rows)
+    return PointBlock("school", (), ("school",), SCHOOL, rows)
 
 
-def incidents(found: Iterable[Incident], schools: Mapping[str, School], now_ms: int) -> PointBlock:
-    """Incidents as they stand. Two never share a moment of one series: that would be one incident."""
+def incidents(
+    found: Iterable[Incident],
+    schools: Mapping[str, School],
+    now_ms: int,
+    kinds: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> PointBlock:
+    """Incidents as they stand. Two never share a moment of one series: that would be one incident.
+
+    `kinds` are those of devices, by school and device; one that is not known is left as it was written.
+    """
     rows = []
     for one in found:
         school = schools.get(one.school or "")
@@ -172,10 +183,11 @@ def incidents(found: Iterable[Incident], schools: Mapping[str, School], now_ms: 
             *(one.id, _who(one, school), school.area[-1] if school and school.area else "", one.cause.value),
             *(is_open, one.start, None if is_open else ended, max(0, until_ms - one.start) / 1000),
             *(max(0, one.confirmed_at - one.start) / 1000, len(one.paged_at)),
+            kinds.get((one.school or "", one.device or "")),
             *(title(one, language) for language in LANGUAGES),
         )
         rows.append((one.confirmed_at, tags, values))
-    return PointBlock("incident", (), _INCIDENT_TAGS, _INCIDENT, rows)
+    return PointBlock("incident", (), INCIDENT_TAGS, INCIDENT, rows)
 
 
 def title(incident: Incident, language: str) -> str:
@@ -207,8 +219,7 @@ def speeds(
                 for one, wanted in zip(got, asked, strict=True)
             ]
             rows.append((at_ms, tags_of(school), (*got, *asked, *shares)))
-    fields = ("down_mbps", "up_mbps", "contracted_down_mbps", "contracted_up_mbps", "down_ratio", "up_ratio")
-    return PointBlock("line_speed", (), _TAGS, fields, rows)
+    return PointBlock("line_speed", (), TAGS, SPEED, rows)
 
 
 def versions(schools: Sequence[SchoolNow], at_ms: int) -> PointBlock:

@@ -26,6 +26,7 @@ SUMS = (
 """Schools in a state, those two again while schools are open; for a mean, the total and of how many."""
 DEVICE_SUMS = ("devices", "up", "telling", "used")
 """Devices seen, those that answer; those that tell whether they are in use, and those that are."""
+DEVICE_TAGS = ("school", "name", "ward", "device", "kind")
 UNHEARD = frozenset({SchoolStatus.DOWN, SchoolStatus.STOPPED, SchoolStatus.UNKNOWN})
 """Of schools in these states nobody knows how their devices are."""
 NO_WARD = "-"
@@ -58,6 +59,16 @@ def _sums(
     return [(at_ms, (name,), tuple(total)) for name, total in sorted(found.items())]
 
 
+def kinds_of_devices(schools: Iterable[SchoolNow]) -> dict[tuple[str, str], str]:
+    """What each device that was heard of is, by school and device."""
+    return {
+        (now.school.id, device.name): device.kind
+        for now in schools
+        if now.figures is not None
+        for device in now.figures.devices
+    }
+
+
 def device_sums(schools: Iterable[SchoolNow], at_ms: int) -> list[PointBlock]:
     """How many devices of each kind are up and in use; and which do not answer."""
     kinds: dict[str, list[int]] = defaultdict(lambda: [0] * len(DEVICE_SUMS))
@@ -75,5 +86,5 @@ def device_sums(schools: Iterable[SchoolNow], at_ms: int) -> list[PointBlock]:
     rows = [(at_ms, (kind,), tuple(total)) for kind, total in sorted(kinds.items())]
     return [
         PointBlock("device_kind", (), ("kind",), DEVICE_SUMS, rows),
-        PointBlock("device_down", (), ("school", "name", "ward", "device", "kind"), ("down",), down),
+        PointBlock("device_down", (), DEVICE_TAGS, ("down",), down),
     ]

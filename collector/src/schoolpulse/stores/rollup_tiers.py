@@ -40,7 +40,7 @@ HOURS = Tier("_1h", HOUR_MS, 48)
 TIERS = (FIVE_MINUTES, HOURS)
 """From fine to coarse."""
 
-NOT_ROLLED_UP = frozenset({"incident", "school", "school_now", "tier", "store_probe"})
+NOT_ROLLED_UP = frozenset({"device_down", "incident", "school", "school_now", "tier", "store_probe"})
 """Records are facts of their own: a mean of them says nothing."""
 
 

@@ -109,7 +109,8 @@ class Devices:
     def measure(self) -> Round:
         """One look."""
         view, rows = self._view, Rows()
-        view.meter.devices(rows, view.now_ms(), 0, view.now().conditions)
+        every_ms = round(INTERVALS_S["device"] * 1000)
+        view.meter.devices(rows, view.now_ms(), 0, view.now().conditions, every_ms)
         return Round(readings_of(rows))
 
 

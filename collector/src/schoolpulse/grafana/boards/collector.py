@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schoolpulse.grafana import palette
 from schoolpulse.grafana.board import Board, merged
-from schoolpulse.grafana.variables import STEP, TIERED, high, p95
+from schoolpulse.grafana.variables import STEP, TIERED, high, p95, total
 from schoolpulse.i18n import Language
 
 
@@ -35,7 +35,7 @@ def _now(board: Board) -> None:
     )
     board.stat(
         "lost",
-        f'SELECT sum("n") AS "v" FROM ({_growth("discarded_batches")})',
+        f'SELECT sum({total("discarded_new")}) AS "v" FROM {TIERED}"collector" WHERE $timeFilter',
         limits=palette.ANY_IS_BAD,
     )
     board.stat("pending", f'SELECT last("webhooks_pending") AS "v" {now}', limits=palette.NONE_IS_GOOD)
@@ -49,6 +49,7 @@ def _flow(board: Board) -> None:
             label,
         )
 
+    new = f'FROM {TIERED}"collector" WHERE $timeFilter GROUP BY time({STEP}) fill(none)'
     board.series(
         "rates",
         [rate("points_written", board.word("points")), rate("journalled_messages", board.word("messages"))],
@@ -78,6 +79,14 @@ def _flow(board: Board) -> None:
         ],
     )
     board.series(
+        "store",
+        [
+            (f"SELECT sum({total('refused_new')}) {new}", board.text("store.refused")),
+            (f"SELECT sum({total('quarantined_new')}) {new}", board.text("store.quarantined")),
+        ],
+        bars=True,
+    )
+    board.series(
         "journal_over_time",
         [
             (
@@ -89,21 +98,12 @@ def _flow(board: Board) -> None:
     )
 
 
-def _growth(counter: str, *tags: str) -> str:
-    """What a counter grew by from window to window; it starts anew with the collector."""
-    by = "".join(f', "{tag}"' for tag in tags)
-    return (
-        f'SELECT non_negative_difference(max({high(counter)})) AS "n" FROM {TIERED}"collector"'
-        f" WHERE $timeFilter GROUP BY time({STEP}){by} fill(none)"
-    )
-
-
 def _trouble(board: Board) -> None:
     board.table(
         "quarantine",
         [
-            f'SELECT sum("n") AS "new" FROM ({_growth("quarantined_messages", "of")}) GROUP BY "of"',
-            f'SELECT last({high("quarantined_messages")}) AS "all" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
+            f'SELECT sum({total("quarantined_new")}) AS "new" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
+            'SELECT last("quarantined_messages") AS "all" FROM "collector" WHERE time > now() - 5m GROUP BY "of"',
         ],
         {
             "of": (board.word("reason"), "none"),
@@ -117,8 +117,8 @@ def _trouble(board: Board) -> None:
     board.table(
         "webhooks",
         [
-            f'SELECT sum("n") AS "new" FROM ({_growth("webhook_attempts", "of")}) GROUP BY "of"',
-            f'SELECT last({high("webhook_attempts")}) AS "all" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
+            f'SELECT sum({total("attempted_new")}) AS "new" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
+            'SELECT last("webhook_attempts") AS "all" FROM "collector" WHERE time > now() - 5m GROUP BY "of"',
         ],
         {
             "of": (board.word("outcome"), "none"),

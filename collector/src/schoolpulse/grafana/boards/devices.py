@@ -10,8 +10,6 @@ from schoolpulse.i18n import Language, translate
 
 NOW = "time > now() - 5m"
 NAMES = f'SELECT last("name") AS "name" FROM {LASTING}"school" WHERE time > now() - 2d GROUP BY "school"'
-FAILING_SHARE = 20
-"""A device that was down for more than one part in so many of the range is failing."""
 
 
 def make(language: Language) -> Board:
@@ -99,41 +97,46 @@ def _failing(board: Board) -> None:
         link=link,
         none=board.text("down_now.none"),
     )
-    # A point a minute: the sum is minutes.
-    each = (
-        f'SELECT sum({total("down")}) AS "minutes" FROM {TIERED}"device_down"'
-        f" WHERE $timeFilter AND {matches('kind')} {by}"
-    )
+    # From incidents: what a school's switch took with it is that one's failure, and a year of them is short.
     board.table(
         "failing",
         [
-            f'SELECT "minutes" FROM ({each})'
-            f' WHERE "minutes" * {FAILING_SHARE * 60_000} > ${{__to}} - ${{__from}} {by}'
+            f'SELECT count("id") AS "times", sum("duration_s") AS "down_s" FROM {LASTING}"incident"'
+            f" WHERE $timeFilter AND \"kind\" = 'device_down' AND {matches('device_kind', 'kind')}"
+            ' GROUP BY "school", "device"',
+            NAMES,
         ],
-        {**columns, "minutes": (board.text("failing.minutes"), "m"), "school": ("school", "hidden")},
+        {
+            "school": columns["name"],
+            "device": columns["device"],
+            "times": (board.text("failing.times"), "short"),
+            "down_s": (board.text("failing.down_s"), "dtdurations"),
+        },
         height=10,
-        sort=("minutes", True),
-        link=link,
+        sort=("down_s", True),
+        transformations=[names_for_ids()],
         none=board.text("failing.none"),
     )
 
 
 def _to_replace(board: Board) -> None:
     columns = {"school": (board.word("school"), "none"), "device": (board.word("device"), "none")}
-    for key, measurement, fields in (
+    # What changes in weeks is read from hours, so that a thousand lamps are read at once.
+    batteries = (("charge_ratio", "percentunit", palette.CHARGE), ("remaining_s", "dtdurations"))
+    for key, source, fields in (
+        ("batteries", '"ups" WHERE time > now() - 1d', batteries),
         (
-            "batteries",
-            "ups",
-            (("charge_ratio", "percentunit", palette.CHARGE), ("remaining_s", "dtdurations")),
+            "supplies",
+            f'{LASTING}"printer" WHERE time > now() - 2d',
+            (("supply_ratio", "percentunit", palette.SUPPLY),),
         ),
-        ("supplies", "printer", (("supply_ratio", "percentunit", palette.SUPPLY),)),
-        ("lamps", "projector", (("lamp_h", "h", palette.LAMP_H),)),
+        ("lamps", f'{LASTING}"projector" WHERE time > now() - 2d', (("lamp_h", "h", palette.LAMP_H),)),
     ):
         asked = ", ".join(f'last("{field}") AS "{field}"' for field, *_ in fields)
         board.table(
             key,
             [
-                f'SELECT {asked} FROM "{measurement}" WHERE time > now() - 1d GROUP BY "school", "device"',
+                f'SELECT {asked} FROM {source} GROUP BY "school", "device"',
                 NAMES,
             ],
             columns | {field: (board.text(f"{key}.{field}"), *rest) for field, *rest in fields},

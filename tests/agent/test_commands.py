@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,6 +88,39 @@ def test_what_is_refused_says_why(message: dict[str, Any], error: str) -> None:
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b"[]", b'{"id":7}', b'{"id":"a b"}', b" " * 5000])
 def test_what_names_no_id_gets_no_answer(payload: bytes) -> None:
     assert Done().commands(payload) == []
+
+
+def test_what_was_done_before_a_restart_is_not_done_again(tmp_path: Path) -> None:
+    done, memory = Done(), tmp_path / "state/commands"
+    hands = done.commands._hands
+    message = json.dumps({"id": "c-1", "expires": SOON_MS, "do": "send_birth"}).encode()
+    Commands(hands, lambda: NOW_MS, memory)(message)
+    (reply,) = Commands(hands, lambda: NOW_MS, memory)(message)
+    assert not json.loads(reply)["ok"]
+    assert "before the agent was started again" in json.loads(reply)["error"]
+    other = Commands(hands, lambda: NOW_MS, memory)
+    for number in range(400):
+        other(message.replace(b"c-1", b"d-%d" % number))
+    assert len(done.calls) == 401
+    assert len(json.loads(memory.read_bytes())) == 256
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"7", b"[1,2]"])
+def test_a_damaged_memory_costs_no_command(tmp_path: Path, content: bytes) -> None:
+    done, memory = Done(), tmp_path / "commands"
+    memory.write_bytes(content)
+    (reply,) = Commands(done.commands._hands, lambda: NOW_MS, memory)(
+        json.dumps({"id": "c-1", "expires": SOON_MS, "do": "send_birth"}).encode()
+    )
+    assert json.loads(reply)["ok"]
+
+
+def test_a_disk_that_takes_nothing_costs_no_command(tmp_path: Path) -> None:
+    done = Done()
+    (tmp_path / "file").write_text("")
+    commands = Commands(done.commands._hands, lambda: NOW_MS, tmp_path / "file/commands")
+    (reply,) = commands(json.dumps({"id": "c-1", "expires": SOON_MS, "do": "send_birth"}).encode())
+    assert json.loads(reply)["ok"]
 
 
 def test_what_is_remembered_is_bounded() -> None:

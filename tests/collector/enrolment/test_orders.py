@@ -150,7 +150,9 @@ def test_what_expired_unsent_is_never_sent(
 def test_who_connects_anew_is_sent_again_what_it_did_not_answer(
     desk: AgentDesk, rounds: AgentRounds, sink: ReplySink, clock: FakeClock, wire: Wire
 ) -> None:
-    first, second = order(desk), order(desk)
+    first = order(desk)
+    clock.advance(0.001)
+    second = order(desk)
     rounds.step()
     take(sink, [Reply(id=first.id, ok=True, at=1)], clock)
     clock.advance(1)

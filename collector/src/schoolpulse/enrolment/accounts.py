@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, Row, case, insert, select, update
@@ -97,8 +97,7 @@ class Accounts:
                 except AccountsUnavailable as error:
                     self._note_trouble(rows, str(error))
                     raise
-                for row in rows:
-                    self._note_applied(row, refused.get(row.agent_id, ""))
+                self._note_applied(rows, refused)
         return True
 
     def compare(self) -> bool:
@@ -143,25 +142,25 @@ class Accounts:
             query = select(tables.account).where(columns.change != columns.applied_change).limit(BATCH)
             return connection.execute(query).all()
 
-    def _note_applied(self, row: Row[tuple[object, ...]], trouble: str) -> None:
+    def _note_applied(self, rows: Sequence[Row[tuple[object, ...]]], refused: Mapping[str, str]) -> None:
         columns = tables.account.c
         with self._engine.begin() as connection:
-            connection.execute(
-                update(tables.account)
-                .where(columns.agent_id == row.agent_id)
-                .values(
-                    applied_change=row.change,
-                    applied_ms=self._clock.now_ms(),
-                    trouble=trouble[:MAX_TROUBLE],
+            for row in rows:
+                done = {
+                    "applied_change": row.change,
+                    "applied_ms": self._clock.now_ms(),
+                    "trouble": refused.get(row.agent_id, "")[:MAX_TROUBLE],
                     # A change that came meanwhile brought a secret of its own.
-                    secret=case((columns.change == row.change, None), else_=columns.secret),
-                )
-            )
-        done = "active" if row.state == "active" else "revoked"
-        if trouble:
-            _log.error("the account of agent %s is not %s: %s", row.agent_id, done, trouble)
-        else:
-            _log.info("the account of agent %s is %s", row.agent_id, done)
+                    "secret": case((columns.change == row.change, None), else_=columns.secret),
+                }
+                one = update(tables.account).where(columns.agent_id == row.agent_id)
+                connection.execute(one.values(done))
+        for row in rows:
+            state = "active" if row.state == "active" else "revoked"
+            if row.agent_id in refused:
+                _log.error("agent %s's account is not %s: %s", row.agent_id, state, refused[row.agent_id])
+            else:
+                _log.info("the account of agent %s is %s", row.agent_id, state)
 
     def _note_trouble(self, rows: Sequence[Row[tuple[object, ...]]], trouble: str) -> None:
         columns = tables.account.c

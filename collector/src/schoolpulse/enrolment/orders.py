@@ -23,7 +23,7 @@ from schoolpulse.errors import UsageError
 
 MAX_OPEN = 32
 """Commands to one agent that are not through."""
-MAX_KEPT = 200
+MAX_KEPT = 100
 """Commands kept of one agent, those that are through."""
 MAX_LIFETIME_S = 86_400.0
 """Agents refuse what expires later than a day from now."""

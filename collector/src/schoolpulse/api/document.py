@@ -58,9 +58,7 @@ def _describe(method: str, operation: dict[str, Any]) -> None:
     if method not in _SAFE:
         statuses |= {403}
     if "requestBody" in operation:
-        statuses |= {413, 422}
-        if any(kind.startswith("multipart/") for kind in operation["requestBody"].get("content", {})):
-            statuses |= {400}
+        statuses |= {400, 413, 422}
     if "422" in responses or operation.get("parameters"):
         statuses |= {422}
     ours = responses.get("422", {}).get("content", {}).keys()

@@ -110,6 +110,11 @@ def new_preview(whole: Whole) -> dict[str, str]:
     return {"token": as_admin(whole, "POST", "/import", files={"file": file})["token"]}
 
 
+def new_classroom(whole: Whole) -> dict[str, str]:
+    as_admin(whole, "PUT", f"/schools/{OWN}/classrooms/pc-1", json={})
+    return {"agent_id": "pc-1"}
+
+
 LINE = {"role": "primary", "provider": "VNPT", "technology": "fibre"}
 WINDOW = {"from_ms": T0, "to_ms": T0 + 1, "school": OWN}
 OPEN = Row("")
@@ -150,6 +155,10 @@ TABLE = {
     "PATCH /api/v1/schools/{school_id}": Row("admin", body={"level": "thcs"}, succeeds=False),
     "POST /api/v1/schools/{school_id}/close": Row("admin", prepare=new_school),
     "POST /api/v1/schools/{school_id}/reopen": Row("admin", prepare=closed_school),
+    "PUT /api/v1/schools/{school_id}/classrooms/{agent_id}": Row(
+        "admin", body={"name": "Phòng Tin học"}, prepare=new_classroom
+    ),
+    "DELETE /api/v1/schools/{school_id}/classrooms/{agent_id}": Row("admin", prepare=new_classroom),
     "GET /api/v1/schools/{school_id}/lines": Row("viewer", Far.HIDDEN),
     "POST /api/v1/schools/{school_id}/lines": Row("admin", body=LINE, prepare=new_school),
     "PATCH /api/v1/schools/{school_id}/lines/{line_id}": Row(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from schoolpulse.registry.models import Line, LinePeriod, School
+from schoolpulse.registry.models import Classroom, Line, LinePeriod, School
 from schoolpulse.registry.periods import begin, day_start, end
 from schoolpulse.registry.repository import Registry
 
@@ -102,6 +102,28 @@ def test_a_replaced_agent_is_remembered(registry: Registry, clock: FakeClock) ->
     assert before is not None
     assert before.id == "s1"
     assert [one.agent_id for one in registry.agents_of("s1")] == ["gw-1", "gw-2"]
+
+
+def test_a_school_has_one_gateway_and_many_classrooms(registry: Registry, clock: FakeClock) -> None:
+    with registry.change("admin") as (writer, _):
+        writer.set_classroom("s1", "pc-1", "Phòng Tin học")
+        writer.set_classroom("s1", "pc-2", "")
+        writer.set_classroom("s1", "pc-2", "Phòng 12")
+    school = registry.school("s1")
+    assert school is not None
+    assert school.agent_id == "gw-1"
+    assert school.classrooms == (Classroom("pc-2", "Phòng 12"), Classroom("pc-1", "Phòng Tin học"))
+    assert registry.school_of("pc-1") == registry.school_of("gw-1") == school
+    registry.assign_agent("gw-2", "s1", by="admin")
+    clock.advance(60)
+    with registry.change("admin") as (writer, _):
+        assert writer.remove_classroom("s1", "pc-1")
+        assert not writer.remove_classroom("s1", "gw-2")
+    assert registry.school_of("pc-1") is None
+    assert registry.school_of("pc-1", clock.now_ms() - 1) is not None
+    with registry.change("admin") as (writer, _):
+        writer.close_school("s1", clock.now_ms())
+    assert registry.school_of("pc-2") is None
 
 
 def test_a_closed_school_leaves_the_wall_and_stays_on_the_record(

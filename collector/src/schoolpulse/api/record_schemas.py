@@ -201,6 +201,19 @@ class ContactsOut(_Out):
     items: list[ContactRecord]
 
 
+class ClassroomIn(_In):
+    """An agent on a classroom's machine."""
+
+    name: Annotated[Text, Field(description="Where it is, for people", examples=["Phòng Tin học 1"])] = ""
+
+
+class ClassroomRecord(_Out):
+    """An agent on a classroom's machine."""
+
+    agent_id: str
+    name: str
+
+
 class SchoolRecord(_Out):
     """A school as it is recorded, with its history. Its live state is in ``/schools/{id}``."""
 
@@ -213,7 +226,8 @@ class SchoolRecord(_Out):
     agent_id: str | None
     closed_ms: int | None
     lines: list[LineRecord]
-    agents: list[AgentRecord]
+    agents: list[AgentRecord] = Field(description="Every agent that stands or stood here")
+    classrooms: list[ClassroomRecord]
 
     @classmethod
     def of(cls, school: School, agents: list[AgentRecord], now_ms: int) -> SchoolRecord:
@@ -229,6 +243,7 @@ class SchoolRecord(_Out):
             closed_ms=school.closed_ms,
             lines=[LineRecord.of(period, now_ms) for period in school.history],
             agents=agents,
+            classrooms=[ClassroomRecord.model_validate(one) for one in school.classrooms],
         )
 
 

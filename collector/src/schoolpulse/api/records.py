@@ -7,21 +7,30 @@ The live state of a school is `schoolpulse.api.schools`. What is recorded:
     PATCH /schools/{id}           rename, move, another agent; If-Match       (administrator)
     POST  /schools/{id}/close     its lines and its agent end; history stays  (administrator)
     POST  /schools/{id}/reopen                                                (administrator)
+    PUT, DELETE /schools/{id}/classrooms/{agent_id}   an agent in a classroom (administrator)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from schoolpulse.api.guards import Admin, Viewer
 from schoolpulse.api.lines import line_of
-from schoolpulse.api.problems import ProblemDocument, invalid
+from schoolpulse.api.problems import ProblemDocument, invalid, not_found
 from schoolpulse.api.record_common import IfMatch, RegistryDesk, SchoolId, match, seen
-from schoolpulse.api.record_schemas import AgentRecord, ClosingIn, SchoolChange, SchoolIn, SchoolRecord
+from schoolpulse.api.record_schemas import (
+    AgentRecord,
+    ClassroomIn,
+    ClassroomRecord,
+    ClosingIn,
+    SchoolChange,
+    SchoolIn,
+    SchoolRecord,
+)
 from schoolpulse.api.record_types import etag_of
 from schoolpulse.api.services import Services
 from schoolpulse.errors import Clash
@@ -30,6 +39,7 @@ from schoolpulse.registry.snapshot import Snapshot
 from schoolpulse.registry.values import day_ms
 from schoolpulse.registry.writing import Writer
 
+AgentPath = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["pc-phong-tin-hoc"])]
 _ETAG: dict[str, Any] = {"ETag": {"description": "Of the record", "schema": {"type": "string"}}}
 
 
@@ -96,6 +106,7 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
         return record(school_id, response)
 
     _add_closing(routes, services, desk)
+    _add_classrooms(routes, services, desk)
     return routes
 
 
@@ -126,6 +137,39 @@ def _add_closing(routes: APIRouter, services: Services, desk: RegistryDesk) -> N
                 raise Clash("the school is open")
             writer.reopen_school(school_id)
         audit.record(caller, "school.reopen", school_id)
+
+
+def _add_classrooms(routes: APIRouter, services: Services, desk: RegistryDesk) -> None:
+    registry, audit = desk.registry, services.audit
+
+    @routes.put(
+        "/schools/{school_id}/classrooms/{agent_id}", responses=ProblemDocument.responses(404, 409, 422)
+    )
+    def put(school_id: SchoolId, agent_id: AgentPath, body: ClassroomIn, caller: Admin) -> ClassroomRecord:
+        """Let an agent be one of the school's classrooms. Its silence is nobody's outage."""
+        seen(desk, school_id, caller)
+        with registry.change(caller.name) as (writer, known):
+            if known.by_id[school_id].closed_ms is not None:
+                raise Clash("the school is closed", hint="open it first")
+            other = known.by_agent.get(agent_id)
+            if other is not None and (other.id != school_id or other.agent_id == agent_id):
+                raise Clash(f"the agent stands at {other.id}", hint="take it away there first")
+            writer.set_classroom(school_id, agent_id, body.name)
+        audit.record(caller, "classroom.put", school_id, {"agent_id": agent_id, "name": body.name})
+        return ClassroomRecord(agent_id=agent_id, name=body.name)
+
+    @routes.delete(
+        "/schools/{school_id}/classrooms/{agent_id}",
+        status_code=204,
+        responses=ProblemDocument.responses(404, 422),
+    )
+    def remove(school_id: SchoolId, agent_id: AgentPath, caller: Admin) -> None:
+        """Let the agent be nobody's; what it measured stays the school's."""
+        seen(desk, school_id, caller)
+        with registry.change(caller.name) as (writer, _):
+            if not writer.remove_classroom(school_id, agent_id):
+                raise not_found("classroom")
+        audit.record(caller, "classroom.remove", school_id, {"agent_id": agent_id})
 
 
 def _save(writer: Writer, before: School, said: Mapping[str, Any]) -> None:

@@ -61,13 +61,22 @@ class AgentPeriod:
     to_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Classroom:
+    """An agent on a classroom's machine. `name` says where it is, for people."""
+
+    agent_id: str
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class School:
-    """A school, where it hangs in the tree of areas, its lines and its agent.
+    """A school, where it hangs in the tree of areas, its lines and its agents.
 
     `level` is ``mam_non``, ``tieu_hoc`` or ``thcs``. `area` is the path of area names from the top down
     (``("TP.HCM", "Gò Vấp", "Phường 10")``): as deep as the operator's tree is. `lines` are those of now, and
-    `history` is every period of every line, by role and time, where it comes from the registry.
+    `history` is every period of every line, by role and time, where it comes from the registry. `agent_id` is
+    the gateway's; the silence of an agent in `classrooms` says nothing of the school.
     """
 
     id: str
@@ -79,7 +88,14 @@ class School:
     agent_id: str | None = None
     lines: tuple[Line, ...] = ()
     closed_ms: int | None = None
+    classrooms: tuple[Classroom, ...] = ()
     history: tuple[LinePeriod, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def agent_ids(self) -> Sequence[str]:
+        """The gateway's agent and those of classrooms."""
+        classrooms = [one.agent_id for one in self.classrooms]
+        return [self.agent_id, *classrooms] if self.agent_id else classrooms
 
     def line(self, role: Role, at_ms: int | None = None) -> Line | None:
         """The school's line in that role, if it has one: now, or as it was at `at_ms`."""

@@ -58,7 +58,10 @@ class Registry:
         return self._snapshot.by_id.get(school_id)
 
     def school_of(self, agent_id: str, at_ms: int | None = None) -> School | None:
-        """The school whose agent that is now, or was at `at_ms`; None where the registry knows none."""
+        """The school whose agent that is now, or was at `at_ms`; None where the registry knows none.
+
+        Agents of gateways and of classrooms.
+        """
         return self._snapshot.school_of(agent_id, at_ms)
 
     def lines_between(self, school_id: str, from_ms: int, to_ms: int) -> Sequence[LinePeriod]:

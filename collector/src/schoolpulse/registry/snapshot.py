@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from schoolpulse.registry import tables
-from schoolpulse.registry.models import AgentPeriod, Line, LinePeriod, School
+from schoolpulse.registry.models import AgentPeriod, Classroom, Line, LinePeriod, School
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,13 @@ def load(connection: Connection, now_ms: int) -> Snapshot:
     """The registry as it stands at `now_ms`."""
     version = connection.execute(select(tables.version.c.version)).scalar() or 0
     paths = area_paths(connection)
-    agents = {row.school_id: row.id for row in connection.execute(select(tables.agent))}
+    gateways: dict[str, str] = {}
+    classrooms: dict[str, list[Classroom]] = {}
+    for row in connection.execute(select(tables.agent).order_by(tables.agent.c.name, tables.agent.c.id)):
+        if row.role == "gateway":
+            gateways[row.school_id] = row.id
+        else:
+            classrooms.setdefault(row.school_id, []).append(Classroom(row.id, row.name))
     histories, until_ms = _histories(connection, now_ms)
     every = []
     for row in connection.execute(select(tables.school).order_by(tables.school.c.name, tables.school.c.id)):
@@ -58,9 +64,10 @@ def load(connection: Connection, now_ms: int) -> Snapshot:
                 area=paths[row.area_id] if row.area_id is not None else (),
                 lat=row.lat,
                 lon=row.lon,
-                agent_id=agents.get(row.id),
+                agent_id=gateways.get(row.id),
                 lines=tuple(period.line for period in history if period.covers(now_ms)),
                 closed_ms=row.closed_ms,
+                classrooms=tuple(classrooms.get(row.id, ())),
                 history=history,
             )
         )
@@ -69,7 +76,7 @@ def load(connection: Connection, now_ms: int) -> Snapshot:
         schools=tuple(school for school in every if school.closed_ms is None),
         every=tuple(every),
         by_id={school.id: school for school in every},
-        by_agent={school.agent_id: school for school in every if school.agent_id},
+        by_agent={agent_id: school for school in every for agent_id in school.agent_ids},
         stood=_stood(connection),
         until_ms=until_ms,
     )

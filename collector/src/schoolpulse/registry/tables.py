@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from schoolpulse.database import metadata
@@ -67,8 +68,26 @@ agent = Table(
     "agent",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("school_id", ForeignKey("school.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("school_id", ForeignKey("school.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("valid_from_ms", BigInteger),
+    # What it says of its own role decides nothing (decision 0107).
+    Column(
+        "role",
+        String(16),
+        CheckConstraint("role IN ('gateway', 'classroom')", name="role"),
+        nullable=False,
+        server_default="gateway",
+    ),
+    # Of a classroom's agent: where it is, for people.
+    Column("name", String(200), nullable=False, server_default=""),
+    # A school has one gateway, and as many classrooms as it likes.
+    Index(
+        "uq_agent_gateway",
+        "school_id",
+        unique=True,
+        sqlite_where=text("role = 'gateway'"),
+        postgresql_where=text("role = 'gateway'"),
+    ),
 )
 
 past_agent = Table(

@@ -57,32 +57,44 @@ class Writer:
             self.note("school", school.id, "changed", school.id, fields)
 
     def set_agent(self, school_id: str, agent_id: str | None) -> None:
-        """Give the school that agent and no other; an agent that stood elsewhere moves."""
-        here = self.connection.execute(
-            select(tables.agent).where(tables.agent.c.school_id == school_id)
-        ).one_or_none()
+        """Give the school that gateway and no other; an agent that stood elsewhere moves."""
+        rows = tables.agent.c
+        query = select(tables.agent).where(rows.school_id == school_id, rows.role == "gateway")
+        here = self.connection.execute(query).one_or_none()
         if (here.id if here else None) == agent_id:
             return
         if here is not None:
             self._retire(here.id, school_id, here.valid_from_ms)
-        elsewhere = None
         if agent_id is not None:
-            elsewhere = self.connection.execute(
-                select(tables.agent).where(tables.agent.c.id == agent_id)
-            ).one_or_none()
-            if elsewhere is not None:
-                self._retire(agent_id, elsewhere.school_id, elsewhere.valid_from_ms)
-                self.note("agent", agent_id, "removed", elsewhere.school_id, {"school": (None, school_id)})
-            # What a new agent measured before somebody recorded it is this school's.
-            new = elsewhere is None and not self._stood_somewhere(agent_id)
-            self.connection.execute(
-                insert(tables.agent).values(
-                    id=agent_id, school_id=school_id, valid_from_ms=None if new else self._at_ms
-                )
-            )
+            self._place(agent_id, school_id, "gateway")
         old = here.id if here else None
         action = "removed" if agent_id is None else "changed" if here else "added"
         self.note("agent", agent_id or old or "", action, school_id, {"agent_id": (old, agent_id)})
+
+    def set_classroom(self, school_id: str, agent_id: str, name: str) -> None:
+        """Let an agent be one of the school's classrooms, or give it another name."""
+        rows = tables.agent.c
+        here = self.connection.execute(select(tables.agent).where(rows.id == agent_id)).one_or_none()
+        if here is not None and (here.school_id, here.role) == (school_id, "classroom"):
+            if here.name != name:
+                self.connection.execute(update(tables.agent).where(rows.id == agent_id).values(name=name))
+                self.note("agent", agent_id, "changed", school_id, {"name": (here.name, name)})
+            return
+        self._place(agent_id, school_id, "classroom", name)
+        self.note("agent", agent_id, "added", school_id, {"classroom": (None, name or agent_id)})
+
+    def remove_classroom(self, school_id: str, agent_id: str) -> bool:
+        """Let the agent be nobody's; whether it was one of the school's classrooms."""
+        rows = tables.agent.c
+        query = select(tables.agent).where(
+            rows.id == agent_id, rows.school_id == school_id, rows.role == "classroom"
+        )
+        here = self.connection.execute(query).one_or_none()
+        if here is None:
+            return False
+        self._retire(agent_id, school_id, here.valid_from_ms)
+        self.note("agent", agent_id, "removed", school_id, {"classroom": (here.name, None)})
+        return True
 
     def begin_line(self, school_id: str, line: Line, from_ms: int | None, to_ms: int | None = None) -> None:
         """Let the school have `line` from `from_ms` on; see `periods.begin`.
@@ -130,6 +142,11 @@ class Writer:
         for role in ROLES:
             self.end_line(school_id, role, at_ms)
         self.set_agent(school_id, None)
+        rows = tables.agent.c
+        for agent_id in (
+            self.connection.execute(select(rows.id).where(rows.school_id == school_id)).scalars().all()
+        ):
+            self.remove_classroom(school_id, agent_id)
         self._set_closed(school_id, at_ms)
         self.note("school", school_id, "closed", school_id, {"closed_ms": (None, at_ms)})
 
@@ -251,6 +268,21 @@ class Writer:
         self.connection.execute(
             update(tables.school).where(tables.school.c.id == school_id).values(closed_ms=at_ms)
         )
+
+    def _place(self, agent_id: str, school_id: str, role: str, name: str = "") -> None:
+        """Let the agent stand at the school; it leaves where it stood."""
+        query = select(tables.agent).where(tables.agent.c.id == agent_id)
+        elsewhere = self.connection.execute(query).one_or_none()
+        if elsewhere is not None:
+            self._retire(agent_id, elsewhere.school_id, elsewhere.valid_from_ms)
+            if elsewhere.school_id != school_id:
+                moved: Fields = {"school": (None, school_id)}
+                self.note("agent", agent_id, "removed", elsewhere.school_id, moved)
+        # What a new agent measured before somebody recorded it is this school's.
+        new = elsewhere is None and not self._stood_somewhere(agent_id)
+        values = {"id": agent_id, "school_id": school_id, "role": role, "name": name}
+        since_ms = None if new else self._at_ms
+        self.connection.execute(insert(tables.agent).values(**values, valid_from_ms=since_ms))
 
     def _retire(self, agent_id: str, school_id: str, from_ms: int | None) -> None:
         self.connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))

@@ -1,6 +1,6 @@
 # The same commands for people and for CI. The first one called makes .venv from the locks, with hashes.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean deb
+.PHONY: help demo test check format bench lock clean deb agent-matrix
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/run.done ## a living district in a minute; ARGS="--duration 60 --summary out.json" ends by itself
 	@exec $(BIN)/schoolpulse demo $(ARGS)
@@ -28,6 +28,9 @@ format: $(VENV)/dev.done ## format and sort, mend what can be mended
 
 bench: $(VENV)/dev.done ## benchmarks, a JSON line a figure; ARGS="ingest" runs only that one
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+agent-matrix: $(VENV)/dev.done ## the agent's suite on every Python and paho-mqtt here; ARGS="--python 3.9"
+	$(BIN)/python tests/agent_matrix.py $(ARGS)
 
 deb: ## the agent's Debian package, into dist/
 	@$(PYTHON) deploy/agent-debian/build.py dist

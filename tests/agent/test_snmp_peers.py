@@ -17,10 +17,14 @@ from parts.snmp import AUTH, PRIV, USER, SnmpPart, Snmpsim, simulated, snmpd
 from schoolpulse_agent.clock import SystemClock
 from schoolpulse_agent.errors import SetupError
 from schoolpulse_agent.probes.base import Reading, Surroundings
+from schoolpulse_agent.probes.snmp.messages import NoAnswer
 from schoolpulse_agent.probes.snmp.probe import Own, SnmpProbe
+from schoolpulse_agent.probes.snmp.talk import Get
 from schoolpulse_agent.settings import Device, SnmpAccess
 
 CAPTURES = Path(__file__).parent / "captures/snmp"
+# pysnmp 7.1.21, the last for Python 3.9, takes a mode of AES from where cryptography wants to be rid of it.
+pytestmark = pytest.mark.filterwarnings("ignore:CFB has been moved")
 
 
 @pytest.fixture
@@ -228,3 +232,23 @@ def test_a_kind_without_a_profile_is_refused_with_what_there_is(probe_of: Callab
     with pytest.raises(SetupError, match="no SNMP profile") as refused:
         probe_of(Device("cam", "camera", "snmp", "127.0.0.1"))
     assert "ups" in refused.value.hint
+
+
+def test_an_engine_that_never_comes_back_does_not_keep_the_round(tmp_path: Path) -> None:
+    usm = pytest.importorskip("schoolpulse_agent.probes.snmp.usm")
+    files = secrets(tmp_path, auth=AUTH)
+    access = SnmpAccess(version="3", user=USER, auth_password_file=files["auth"])
+
+    class Silent:
+        def send_varbinds(self, *_arguments: object) -> None:
+            """Calls nobody back, as after an exception inside pysnmp's own task."""
+
+    talks = usm.SecureTalks(0.01, 1)
+    talks._get, talks._longest_s = Silent(), 0.05
+    device = Device("pc", "host", "snmp", "127.0.0.1", 9, snmp=access)
+
+    def talk() -> Iterator[Get]:
+        yield Get(((1, 3, 6),))
+
+    assert isinstance(talks.run({"pc": (device, talk)})["pc"], NoAnswer)
+    talks.close()

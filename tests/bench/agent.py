@@ -92,9 +92,10 @@ def _certificate(folder: Path) -> None:
 def _start(folder: Path, name: str, port: int, devices: str) -> subprocess.Popen[bytes]:
     config = folder / f"{name}.toml"
     config.write_text(_CONFIG.format(name=name, folder=folder, port=port) + devices)
-    command = [sys.executable, "-m", "schoolpulse_agent", "run", "--config", str(config)]
+    # As the packages start it: by its script, and with the environment of the unit.
+    command = [str(Path(sys.executable).with_name("schoolpulse-agent")), "run", "--config", str(config)]
     with (folder / f"{name}.log").open("wb") as log:
-        return subprocess.Popen(command, stderr=log)
+        return subprocess.Popen(command, stderr=log, env={**os.environ, "MALLOC_ARENA_MAX": "1"})
 
 
 def run() -> Iterator[dict[str, Any]]:

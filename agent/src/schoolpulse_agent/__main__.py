@@ -5,6 +5,10 @@ Exit status 0 done, 1 it failed while running, 2 wrong usage or configuration.
 
 from __future__ import annotations
 
+import schoolpulse_agent.early  # noqa: F401  # before those that import what it puts off
+
+# isort: split
+
 import argparse
 import json
 import logging
@@ -14,7 +18,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from schoolpulse_agent import __version__, late
+from schoolpulse_agent import __version__
 from schoolpulse_agent.clock import SystemClock
 from schoolpulse_agent.config import load
 from schoolpulse_agent.errors import AgentError, ConfigError
@@ -84,7 +88,6 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(settings: Settings, _as_json: bool) -> int:
-    late.postpone(*late.RARELY_USED)
     from schoolpulse_agent.runner import Runner  # noqa: PLC0415  # the other commands need no MQTT
 
     runner = Runner(settings)

@@ -1,8 +1,8 @@
 """Puts off importing modules of the standard library that others import and the agent never uses.
 
 paho-mqtt imports `urllib.request` (for proxies of websockets) and with it http.client, email, tempfile, lzma
-and more: 2.5 MB in an agent that ought to take 26. A placeholder stands in their place until something is
-asked of them; then the real module takes over.
+and more, logging imports `traceback`: 2.7 MB in an agent that ought to take 26. A placeholder stands in their
+place until something is asked of them; then the real module takes over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-RARELY_USED = ("urllib.request", "uuid")
+RARELY_USED = ("traceback", "urllib.request", "uuid")
 
 
 def postpone(*names: str) -> None:

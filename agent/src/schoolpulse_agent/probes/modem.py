@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from schoolpulse_agent.probes import modem_says as says
 from schoolpulse_agent.probes import tools
 from schoolpulse_agent.probes.base import ProbeKind, Reading, Round, Surroundings, file_text
-from schoolpulse_agent.probes.modem_says import ModemSaid
 from schoolpulse_agent.probes.routes import default_routes
 from schoolpulse_agent.probes.wan import located
 from schoolpulse_agent.settings import MOBILE_TECHNOLOGIES, Uplink
 from schoolpulse_agent.toml_table import Table
 from schoolpulse_agent.wire import FieldValue
+
+if TYPE_CHECKING:
+    from schoolpulse_agent.probes.modem_says import ModemSaid
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,8 @@ class ModemProbe:
 
     def _ask_modemmanager(self, mobile: list[Uplink]) -> dict[str, ModemSaid]:
         """What ModemManager's modems say, by the name of the uplink that is theirs."""
+        from schoolpulse_agent.probes import modem_says as says  # noqa: PLC0415  # few lines have a modem
+
         listed = self._tool(("mmcli", "-J", "-L"))
         try:
             paths = says.parse_mmcli_list(listed) if listed else []
@@ -105,9 +108,11 @@ class ModemProbe:
         return found
 
     def _ask_one(self, path: str) -> ModemSaid:
+        from schoolpulse_agent.probes import modem_says as says  # noqa: PLC0415  # few lines have a modem
+
         text = self._tool(("mmcli", "-J", "-m", path))
         if not text:
-            return ModemSaid()
+            return says.ModemSaid()
         said = says.parse_mmcli_modem(text)
         signal = self._tool(("mmcli", "-J", "-m", path, "--signal-get"))
         if not signal:
@@ -120,6 +125,8 @@ class ModemProbe:
         return said
 
     def _ask_uqmi(self, uplink: Uplink) -> ModemSaid | None:
+        from schoolpulse_agent.probes import modem_says as says  # noqa: PLC0415  # few lines have a modem
+
         device = control_device(uplink.interface, self._root)
         if device is None:
             return None
@@ -127,7 +134,7 @@ class ModemProbe:
         system = self._tool((*head, "--get-serving-system"))
         signal = self._tool((*head, "--get-signal-info"))
         try:
-            said = says.parse_uqmi_system(system) if system else ModemSaid()
+            said = says.parse_uqmi_system(system) if system else says.ModemSaid()
             said = says.parse_uqmi_signal(signal, said) if signal else said
         except ValueError as error:
             self._troubles["uqmi"] = f"uqmi says something else than expected: {error}"

@@ -46,6 +46,8 @@ class SecureTalks:
     def __init__(self, timeout_s: float, tries: int) -> None:
         self._timeout_s = timeout_s
         self._tries = tries
+        # The device's engine id and its time are asked for first, each with tries of its own.
+        self._longest_s = 3 * timeout_s * tries + 5
         self._loop = asyncio.new_event_loop()
         self._engines: dict[SnmpAccess, Any] = {}
         self._targets: set[str] = set()
@@ -98,7 +100,10 @@ class SecureTalks:
             self._bulk.send_varbinds(*head, 0, request.repetitions, varbinds, on_answer)
         else:
             self._get.send_varbinds(*head, varbinds, on_answer)
-        indication, status, index, found = await answered
+        try:
+            indication, status, index, found = await asyncio.wait_for(answered, self._longest_s)
+        except asyncio.TimeoutError:  # the engine stumbled: without this the round would never end
+            raise NoAnswer("no answer") from None
         if indication:
             text = str(indication)
             raise NoAnswer("no answer") if text.startswith(_NO_ANSWER) else SnmpTrouble(text)

@@ -9,10 +9,13 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from page_backend import Backend, lively, served
+from page_real import RealPage, real_page
 from parts.chromium import chromium
 from playwright.sync_api import Browser
+from receivers import receiver
 
 SIZES = {"phone": (390, 844), "laptop": (1366, 768), "wall": (1920, 1080)}
 LANGUAGES = ("vi", "en")
@@ -57,6 +60,22 @@ def shoot(
         context.close()
 
 
+def acting(page: RealPage) -> dict[str, str]:
+    """The pages on which people act: their paths."""
+    school = page.district.schools[0].id
+    return {
+        "devices": "/devices",
+        "registry": "/registry",
+        "edit": f"/registry/schools/{school}",
+        "import": "/registry/import",
+        "start": "/start",
+        "maintenance": "/maintenance",
+        "reports": "/reports",
+        "endpoints": "/endpoints",
+        "users": "/users",
+    }
+
+
 def main() -> int:
     """Take them all."""
     parser = argparse.ArgumentParser(description="pictures of every page")
@@ -66,13 +85,26 @@ def main() -> int:
     parser.add_argument("--light", action="store_true")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
-    backend = lively(args.schools)
-    known = paths(backend)
-    chosen = {name: known[name] for name in args.pages.split(",")} if args.pages else known
+    wanted = set(args.pages.split(",")) if args.pages else None
     theme = "light" if args.light else "dark"
-    with served(backend) as address, chromium() as browser:
-        for picture in shoot(browser, address, chosen, args.folder, theme=theme):
-            sys.stdout.write(f"{picture}\n")
+
+    def chosen(pages: dict[str, str]) -> dict[str, str]:
+        return {name: path for name, path in pages.items() if wanted is None or name in wanted}
+
+    backend = lively(args.schools)
+    with chromium() as browser:
+        with served(backend) as address:
+            for picture in shoot(browser, address, chosen(paths(backend)), args.folder, theme=theme):
+                sys.stdout.write(f"{picture}\n")
+        with (
+            TemporaryDirectory() as folder,
+            receiver() as told,
+            real_page(Path(folder), webhook=told.url) as page,
+            page.simulated(),
+        ):
+            told.wait_for(lambda calls: len(calls) > 0, 120)
+            for picture in shoot(browser, page.address, chosen(acting(page)), args.folder, theme=theme):
+                sys.stdout.write(f"{picture}\n")
     return 0
 
 

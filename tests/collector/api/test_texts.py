@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from typing import get_args
 
 import pytest
 
 from schoolpulse.access.models import Role
+from schoolpulse.api.agents import EnrolmentState
 from schoolpulse.i18n import LANGUAGES, Language
 from schoolpulse.incidents.model import Cause, Change, IncidentKind, SchoolStatus, Scope
 from schoolpulse.notify.history import EndpointStatus
@@ -24,7 +26,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "web.scope.": set(Scope) - {Scope.SCHOOL},
     "web.level.": {"mam_non", "tieu_hoc", "thcs"},
     "web.reach.": {"lan_gateway", "isp_edge", "national", "international"},
-    "web.school.": {"heard", "uptime", "devices", "hardware", "version"},
+    "web.school.": {"primary", "backup", "heard", "uptime", "devices", "hardware", "version"},
     "web.role.": set(Role),
     "web.change.": set(Change),
     "web.weekday.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
@@ -34,10 +36,16 @@ FAMILIES: Mapping[str, Iterable[str]] = {
         *("kpi", "connected", "broadband", "measured", "outages", "lost", "on_backup", "speed", "devices"),
     },
     "web.language.": set(LANGUAGES),
+    "web.devices.": {"seen_only", "recorded_only"},
+    "web.enrolment.": set(get_args(EnrolmentState)),
+    "web.import.": {"mistakes", "warnings", "mistakes_count", "warnings_count", "new", "changed", "same"},
     "web.reports.form_": {"pdf", "xlsx", "csv", "json"},
     "web.incidents.": {"cause", "provider", "start", "end", "confirmed", "paged", "parent"},
 }
-OPEN_FAMILIES = {"web.technology.", "web.refused.", "web.fact.", "web.why.", "web.part.", "web.reason."}
+OPEN_FAMILIES = {
+    *("web.technology.", "web.device.", "web.record.", "web.refused.", "web.fact.", "web.why."),
+    *("web.part.", "web.reason."),
+}
 """What may end in other words too, which then stand as they are."""
 
 

@@ -14,10 +14,8 @@ export class Refusal extends Error {
 }
 
 function sentence(status, problem) {
-  const known = tOr(`web.refused.${status}`, "");
   const detail = problem?.detail ?? "";
-  if (status === 422 || status === 409) return detail || known || t("web.refused.other", { status });
-  return known || detail || t("web.refused.other", { status });
+  return t(tOr(`web.refused.${status}`, null) ? `web.refused.${status}` : "web.refused.other", { status, detail });
 }
 
 /** The JSON at `path` under /api/v1/; with `parameters` in its query. */
@@ -26,13 +24,21 @@ export async function get(path, parameters) {
   return (await ask(path + query, { headers: { Accept: "application/json" } })).json();
 }
 
-/** Tells the collector something; gives its answer's JSON, null where it has none. */
-export async function send(method, path, body) {
-  const headers = { Accept: "application/json" };
-  const raw = body instanceof Blob;
-  if (raw) headers["Content-Type"] = body.type || "application/octet-stream";
-  else if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await ask(path, { method, headers, body: raw || body === undefined ? body : JSON.stringify(body) });
+/** The JSON at `path` with the tag that a change of it has to show. */
+export async function getTagged(path) {
+  const response = await ask(path, { headers: { Accept: "application/json" } });
+  return { data: await response.json(), etag: response.headers.get("ETag") };
+}
+
+/**
+ * Tells the collector something; gives its answer's JSON, null where it has none. `etag` is that of what was
+ * looked at: a change of what somebody else has changed meanwhile is refused.
+ */
+export async function send(method, path, body, etag) {
+  const headers = { Accept: "application/json", ...(etag && { "If-Match": etag }) };
+  const form = body instanceof FormData;
+  if (body !== undefined && !form) headers["Content-Type"] = "application/json";
+  const response = await ask(path, { method, headers, body: form || body === undefined ? body : JSON.stringify(body) });
   const text = await response.text();
   return text ? JSON.parse(text) : null;
 }

@@ -34,6 +34,13 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Says in `element` why there is nothing to see, or with an empty text goes out of the way. */
+export function sayNone(element, text) {
+  element.className = "none"; // and no longer "loading"
+  element.hidden = !text;
+  say(element, text);
+}
+
 /** A value kept in this browser, and null where storage is forbidden. */
 export function recall(key) {
   try {

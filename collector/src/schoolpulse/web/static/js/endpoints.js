@@ -1,7 +1,7 @@
 // Who is told of incidents: how each receiver does, a test message, and what was sent.
 
 import { get, send } from "./api.js";
-import { byId, h, icon, say, sign } from "./dom.js";
+import { byId, h, icon, say, sayNone, sign } from "./dom.js";
 import { runFrame } from "./frame.js";
 import { Table } from "./table.js";
 import { duration, number, shortTime, t } from "./texts.js";
@@ -43,13 +43,11 @@ async function load() {
   try {
     const { items } = await get("endpoints");
     for (const endpoint of items) draw(endpoint);
-    byId("none").hidden = items.length > 0;
-    say(byId("none"), t("web.endpoints.none"));
+    sayNone(byId("none"), items.length ? "" : t("web.endpoints.none"));
     if (chosen === null && items.length) choose(items[0].id);
     else if (chosen !== null && next === null) loadDeliveries();
   } catch (error) {
-    byId("none").hidden = false;
-    say(byId("none"), error.message);
+    sayNone(byId("none"), error.message);
   }
 }
 

@@ -7,7 +7,7 @@ let forms = 0;
 
 /**
  * @typedef {{name: string, label: string, kind?: string, options?: [string, string][], value?: any, hint?: string,
- *   required?: boolean, wide?: boolean, max?: number, min?: number, step?: string, auto?: string}} Field
+ *   required?: boolean, wide?: boolean, pattern?: string, max?: number, min?: number, step?: string, auto?: string}} Field
  *   `kind` is an input's type, `select` or `textarea`; `datetime-local` is read and given in Vietnam's time
  * @typedef {{text: string, act: (values: any) => Promise<string|void>, id?: string, main?: boolean,
  *   danger?: boolean, plain?: boolean}} Button  what `act` gives is said; `plain` asks for no valid fields
@@ -82,6 +82,7 @@ function makeField(field, prefix) {
     name: field.name,
     required: field.required,
     maxlength: field.kind === "number" ? null : field.max,
+    pattern: field.pattern,
     autocomplete: field.auto ?? "off",
     "aria-describedby": [hint?.id, wrong.id].filter(Boolean).join(" "),
   });

@@ -107,7 +107,7 @@ function drawChildren() {
 
 byId("acting").append(
   form({
-    fields: [{ name: "text", label: t("web.incidents.note"), kind: "textarea", wide: true, max: 2000 }],
+    fields: [{ name: "text", label: t("web.incidents.note"), kind: "textarea", wide: true, max: 2000, empty: "" }],
     buttons: [
       { id: "acknowledge", text: t("web.incidents.acknowledge"), main: true, act: (values) => tell("acknowledge", values) },
       { id: "note", text: t("web.incidents.add_note"), act: (values) => tell("notes", values) },

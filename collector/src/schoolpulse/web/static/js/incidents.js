@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { District } from "./district.js";
-import { byId, fillSelect, h, say, sign } from "./dom.js";
+import { byId, fillSelect, h, say, sayNone, sign } from "./dom.js";
 import { causeText, kindText, scopeText, severity, statusOfKind } from "./status.js";
 import { Table } from "./table.js";
 import { byName, duration, number, plain, shortTime, t } from "./texts.js";
@@ -83,7 +83,7 @@ async function load(older = false) {
     fillFilters();
     show();
   } catch (error) {
-    if (mine === question) sayNone(error.message);
+    if (mine === question) sayNone(byId("none"), error.message);
   }
 }
 
@@ -120,12 +120,7 @@ function show() {
   table.show(shown);
   say(byId("count"), number(shown.length));
   byId("more").hidden = next === null;
-  sayNone(shown.length ? "" : t(inputs.state.value === "open" && !incidents.size ? "web.incidents.none" : "web.incidents.none_match"));
-}
-
-function sayNone(text) {
-  byId("none").hidden = !text;
-  say(byId("none"), text);
+  sayNone(byId("none"), shown.length ? "" : t(inputs.state.value === "open" && !incidents.size ? "web.incidents.none" : "web.incidents.none_match"));
 }
 
 function keep() {

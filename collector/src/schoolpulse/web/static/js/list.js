@@ -1,7 +1,7 @@
 // All schools as a table that sorts and filters.
 
 import { District } from "./district.js";
-import { byId, fillSelect, h, say, sign } from "./dom.js";
+import { byId, fillSelect, h, say, sayNone, sign } from "./dom.js";
 import { severity, STATUSES, statusText } from "./status.js";
 import { Table } from "./table.js";
 import { duration, number, plain, shortTime, t, technology, tOr } from "./texts.js";
@@ -103,8 +103,7 @@ function show() {
   const shown = [...district.schools.values()].filter(matches);
   table.show(shown);
   say(byId("count"), t("web.list.count", { shown: number(shown.length), all: number(district.schools.size) }));
-  byId("none").hidden = shown.length > 0;
-  say(byId("none"), t(district.schools.size ? "web.wall.search_none" : "web.wall.empty"));
+  sayNone(byId("none"), shown.length ? "" : t(district.schools.size ? "web.wall.search_none" : "web.wall.empty"));
 }
 
 /** What is chosen stands in the address, so that a list can be sent to somebody. */

@@ -4,7 +4,7 @@ import { get, send } from "./api.js";
 import { drawCalendar } from "./calendar.js";
 import { formDialog } from "./dialog.js";
 import { District } from "./district.js";
-import { byId, h, say } from "./dom.js";
+import { byId, h, sayNone } from "./dom.js";
 import { may } from "./session.js";
 import { Table } from "./table.js";
 import { byName, duration, shortTime, t } from "./texts.js";
@@ -61,15 +61,10 @@ async function load() {
   try {
     const { items } = await get("maintenance");
     table.show(items);
-    sayNone(items.length ? "" : t("web.maintenance.none"));
+    sayNone(byId("windows-none"), items.length ? "" : t("web.maintenance.none"));
   } catch (error) {
-    sayNone(error.message);
+    sayNone(byId("windows-none"), error.message);
   }
-}
-
-function sayNone(text) {
-  byId("windows-none").hidden = !text;
-  say(byId("windows-none"), text);
 }
 
 byId("announce").addEventListener("click", () => {

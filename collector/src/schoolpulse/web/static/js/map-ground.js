@@ -4,6 +4,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const TILE = 256;
 const LABEL = { wide: 8.2, high: 18 }; // pixels a letter, and a line
+const ABOVE = 14; // so far above its first school
 
 /** An SVG element. */
 export function svg(tag, attributes = {}, ...children) {
@@ -26,7 +27,7 @@ export function areasOf(placed) {
     name,
     points: hull(points),
     count: points.length,
-    middle: { x: mean(points.map(({ x }) => x)), y: mean(points.map(({ y }) => y)) },
+    top: { x: mean(points.map(({ x }) => x)), y: Math.min(...points.map(({ y }) => y)) },
   }));
 }
 
@@ -62,14 +63,17 @@ export function drawAreas(layer, areas, view) {
   );
 }
 
-/** Writes the areas' names, the ones with the most schools first, leaving out what would lie upon another. */
-export function drawLabels(layer, areas, view) {
-  const taken = [];
+/**
+ * Writes the areas' names, the ones with the most schools first, leaving out what would lie upon another or upon
+ * `taken` places; these boxes are taken afterwards too.
+ */
+export function drawLabels(layer, areas, view, taken) {
   const labels = [];
   for (const area of areas.toSorted((a, b) => b.count - a.count)) {
-    const at = view.at(area.middle);
+    const at = view.at(area.top);
+    at.y -= ABOVE;
     const box = { left: at.x - (area.name.length * LABEL.wide) / 2, right: at.x + (area.name.length * LABEL.wide) / 2, top: at.y - LABEL.high, bottom: at.y };
-    if (taken.some((other) => overlap(box, other))) continue;
+    if (isTaken(box, taken)) continue;
     taken.push(box);
     const text = svg("text", { class: "area-label", x: at.x.toFixed(1), y: (at.y - 4).toFixed(1) });
     text.textContent = area.name;
@@ -78,7 +82,10 @@ export function drawLabels(layer, areas, view) {
   layer.replaceChildren(...labels);
 }
 
-const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+/** Whether a box lies upon one of the others. */
+export function isTaken(box, taken) {
+  return taken.some((other) => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom);
+}
 
 /** Lays the tiles of `url` that the view needs; those that are there already stay. */
 export function drawTiles(layer, url, view) {

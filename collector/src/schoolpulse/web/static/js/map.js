@@ -1,8 +1,8 @@
 // The map: schools where they stand, by state; moved by mouse, touch and keyboard.
 
 import { District } from "./district.js";
-import { byId, h, say, sign } from "./dom.js";
-import { areasOf, drawAreas, drawLabels, drawTiles, svg } from "./map-ground.js";
+import { byId, h, say, sayNone, sign } from "./dom.js";
+import { areasOf, drawAreas, drawLabels, drawTiles, isTaken, svg } from "./map-ground.js";
 import { runControls } from "./map-controls.js";
 import { metres, project, View } from "./projection.js";
 import { severity, STATUSES, statusText } from "./status.js";
@@ -11,7 +11,8 @@ import { duration, number, shortName, t } from "./texts.js";
 const MARGIN = 48;
 const SCALES = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000];
 const SCALE_PX = 120;
-const NAMES_APART_PX = 70; // so far from one another schools are labelled
+const NAME = { wide: 7, high: 15, beside: 13 }; // pixels a letter, a line, and from the mark's middle
+const MOST_NAMES = 400;
 
 const frame = byId("map");
 const { tiles: tileUrl, credit } = frame.dataset;
@@ -56,8 +57,9 @@ function redraw() {
     drawing = false;
     drawTiles(layers.tiles, tileUrl, view);
     if (!tileUrl) drawAreas(layers.areas, areas, view);
-    drawLabels(layers.labels, areas, view);
-    place();
+    const taken = place();
+    drawLabels(layers.labels, areas, view, taken);
+    drawNames(taken);
     drawScale();
   });
 }
@@ -88,8 +90,7 @@ function drawMarks() {
     layers.places.replaceChildren(...sorted.map(({ school }) => marks.get(school.id).link));
     if (focused?.isConnected) focused.focus({ preventScroll: true });
   }
-  byId("none").hidden = placed.length > 0;
-  say(byId("none"), t(district.schools.size ? "web.map.none" : "web.wall.empty"));
+  sayNone(byId("none"), placed.length ? "" : t(district.schools.size ? "web.map.none" : "web.wall.empty"));
   redraw();
 }
 
@@ -106,16 +107,37 @@ function newMark(school) {
   return mark;
 }
 
-/** Puts each school in its place, small where they would hide each other, with names where there is room. */
+/** Puts each school in its place, small where they would hide each other; gives what they cover. */
 function place() {
   const perSchool = Math.sqrt((view.width * view.height) / Math.max(1, placed.length));
   const spread = perSchool * (view.scale / (view.least * 4 || view.scale));
   const size = Math.max(0.6, Math.min(1.15, spread / 34));
-  for (const { link, name, point } of marks.values()) {
+  const taken = [];
+  for (const mark of marks.values()) {
+    const { link, point } = mark;
     const { x, y } = view.at(point);
+    const half = 9 * size;
+    Object.assign(mark, { x, y, size });
+    taken.push({ left: x - half, right: x + half, top: y - half, bottom: y + half });
     link.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${size.toFixed(2)})`);
-    name.style.display = spread > NAMES_APART_PX * 1.6 ? "" : "none";
   }
+  return taken;
+}
+
+/** Writes the schools' names where they hide nothing, those that need somebody first. */
+function drawNames(taken) {
+  const inSight = [...marks.values()].filter(({ x, y }) => x > 0 && y > 0 && x < view.width && y < view.height);
+  const few = inSight.length <= MOST_NAMES;
+  const shown = new Set();
+  for (const mark of few ? inSight.sort((a, b) => severity(a.status) - severity(b.status)) : []) {
+    const left = mark.x + NAME.beside * mark.size;
+    const wide = mark.name.textContent.length * NAME.wide * mark.size;
+    const box = { left, right: left + wide, top: mark.y - NAME.high / 2, bottom: mark.y + NAME.high / 2 };
+    if (isTaken(box, taken)) continue;
+    taken.push(box);
+    shown.add(mark);
+  }
+  for (const mark of marks.values()) mark.name.style.display = shown.has(mark) ? "" : "none";
 }
 
 function tell(id) {

@@ -29,7 +29,7 @@ async function begin() {
       label: t("web.reports.ask"),
       fields: [
         { name: "period", label: t("web.reports.period"), kind: "select", value: last?.name, options: [...periods.map((one) => [one.name, periodText(one)]), ["", t("web.reports.days")]] },
-        { name: "from", label: t("web.reports.from"), kind: "date", hint: t("web.reports.days_hint") },
+        { name: "from", label: t("web.reports.from"), kind: "date" },
         { name: "to", label: t("web.reports.to"), kind: "date" },
         { name: "school", label: t("web.reports.about"), kind: "select", options: [["", t("web.reports.everybody")], ...schools.map(({ id, name }) => [id, name])] },
         { name: "lang", label: t("web.reports.language"), kind: "select", value: language, options: ["vi", "en"].map((one) => [one, t(`web.language.${one}`)]) },
@@ -41,6 +41,11 @@ async function begin() {
       ],
     }),
   );
+  const period = byId("ask").querySelector("[name=period]");
+  const days = ["from", "to"].map((name) => byId("ask").querySelector(`[name=${name}]`).closest(".field"));
+  const showDays = () => days.forEach((field) => (field.hidden = period.value !== ""));
+  period.addEventListener("input", showDays);
+  showDays();
 }
 
 const asked = ({ period, from, to, school }) =>

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from timelines import play, school, seconds
+from dataclasses import replace
 
-from schoolpulse.incidents.model import Cause, IncidentKind, SchoolStatus
+import pytest
+from timelines import T0, Timeline, play, school, seconds
+
+from schoolpulse.contract.models import Telemetry
+from schoolpulse.incidents.engine import Engine
+from schoolpulse.incidents.evidence import evidence_of
+from schoolpulse.incidents.model import Cause, IncidentKind, SchoolStatus, Transition
+from schoolpulse.incidents.policy import Policy
+from schoolpulse.incidents.roster import Roster
+from schoolpulse.messages import Received
 
 
 def test_an_ordinary_day_says_nothing() -> None:
@@ -287,3 +295,51 @@ def test_what_the_probes_of_a_speaking_school_say(how: str, kind: IncidentKind) 
 
 def test_a_probe_that_never_answered_opens_nothing() -> None:
     assert play("0-1800 speaks dead", until=1800).transitions == []
+
+
+def test_a_change_to_the_backup_is_seen_though_its_batch_was_overtaken() -> None:
+    """Found in a storm: the batch that told of it came ten seconds late, after the next one."""
+    text = "0-300 speaks\n311 returns\n312-312 speaks lean\n341-341 speaks backup cut"
+    messages = Timeline(text).messages
+    late = replace(
+        Timeline("0-300 speaks\n311 returns\n311-311 speaks backup cut").messages[-1],
+        received_ms=T0 + 321_000,
+    )
+    body = late.body
+    assert isinstance(body, Telemetry)
+    overtaken = replace(late, body=body.model_copy(update={"seq": body.seq - 1}))
+    cases: dict[str, list[Received]] = {
+        "lost": [],
+        "overtaken": [overtaken],
+        "too late": [replace(overtaken, received_ms=T0 + 336_000)],
+    }
+    found = {}
+    for name, more in cases.items():
+        engine = Engine(Policy(), Roster([school("s1", backup=True)]))
+        transitions: list[Transition] = []
+        for message in sorted([*messages, *more], key=lambda one: one.received_ms):
+            event = evidence_of(message)
+            assert event is not None
+            transitions += engine.apply(event)
+        transitions += engine.advance(T0 + 400_000)
+        found[name] = [(one.incident.kind.value, seconds(one.at_ms)) for one in transitions if one.pages]
+    assert found == {
+        "lost": [("on_backup", 347)],
+        "overtaken": [("on_backup", 327)],
+        "too late": [("on_backup", 347)],
+    }
+
+
+def test_a_cut_line_at_a_school_that_loses_its_power_later_began_with_the_cut() -> None:
+    """Found in a storm: the record began when the gateway died, hours after the school was cut off."""
+    story = play(
+        """
+        0-300      speaks
+        345        will
+        4000       boots 60
+        4001-6000  speaks
+        4005       late 310-2990 dead boot1
+        """,
+        until=6000,
+    )
+    assert (story.only.cause, seconds(story.only.start)) == (Cause.LINE_CUT, 310)

@@ -147,6 +147,8 @@ class Engine:
         if school.case is not None:
             explain.learn(desk, school, heard)
         if not silence.on_heard(desk, school, heard):
+            if heard.uplinks and school.heard_ms and not school.stopped_ms and not school.will_ms:
+                uplinks.on_overtaken(desk, school, heard)
             return
         if school.case is not None:
             explain.devices(desk, school, heard)

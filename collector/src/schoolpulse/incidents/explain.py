@@ -117,7 +117,10 @@ def explain(case: Case, policy: Policy) -> Explanation:
     if end is None:
         return Explanation(Cause.UNKNOWN, start, end)
     if case.boot_after and case.boot_before and case.boot_after != case.boot_before:
-        return Explanation(_of_new_boot(case, policy), max(case.from_ms, min(case.alive_ms, end)), end)
+        cause = _of_new_boot(case, policy)
+        if cause is not Cause.LINE_CUT:  # else the line was down long before the power
+            start = max(case.from_ms, min(case.alive_ms, end))
+        return Explanation(cause, start, end)
     return Explanation(_of_same_boot(case), start, end)
 
 

@@ -123,7 +123,7 @@ class _Book:
         else:
             candidates = self.by_scope.get(scope, [])
         found = [one for one in candidates if _same_kind(truth, one) and _overlap(truth, one)]
-        return sorted(found, key=lambda one: (one["scope"] != scope, -_common_ms(truth, one), one["id"]))
+        return sorted(found, key=lambda one: (one["scope"] != scope, -_likeness(truth, one), one["id"]))
 
     def with_parents(self, incidents: Sequence[Line]) -> list[Line]:
         """These, and the incidents of many that they are part of."""
@@ -149,10 +149,11 @@ def _overlap(truth: Line, incident: Line) -> bool:
     return begun <= end + SLACK_MS and over >= start - SLACK_MS
 
 
-def _common_ms(truth: Line, incident: Line) -> int:
+def _likeness(truth: Line, incident: Line) -> float:
+    """What both have in common of the time of either: a long incident around a short truth is not its own."""
     start, end = _span(truth)
     begun, over = _span(incident)
-    return min(end, over) - max(start, begun)
+    return (min(end, over) - max(start, begun)) / max(1, max(end, over) - min(start, begun))
 
 
 def _has_ended(matching: Sequence[Line]) -> bool:

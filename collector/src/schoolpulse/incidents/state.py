@@ -97,6 +97,7 @@ class SchoolState:
     quality: list[int] = field(default_factory=list)  # see rules/degraded.py
     mains_lost_ms: int = 0  # when most devices fell at once: the building has no power
     devices: dict[str, list[Any]] = field(default_factory=dict)  # see rules/devices.py
+    uplinks_ms: int = 0  # of the newest word on its uplinks
 
     def dumps(self) -> str:
         """The state as one line of JSON. Columns, not keys: it is written for every heartbeat."""
@@ -139,6 +140,7 @@ class SchoolState:
                 self.quality,
                 self.mains_lost_ms,
                 self.devices,
+                self.uplinks_ms,
             ],
             separators=(",", ":"),
         )
@@ -150,7 +152,8 @@ class SchoolState:
         if version != VERSION:
             return cls(school)
         names = cls.__slots__[1:]
-        state = cls(school, **dict(zip(names, values, strict=True)))
+        # Fields are only ever added at the end, so that what an earlier version wrote is still read.
+        state = cls(school, **dict(zip(names, values, strict=False)))
         state.status = SchoolStatus(state.status)
         state.odd = (state.odd[0], state.odd[1]) if state.odd else None
         tracks: dict[str, Any] = state.tracks

@@ -16,9 +16,25 @@ ROUND_MS = 3_000
 """Rows so near one another are one look at all uplinks."""
 
 
+def on_overtaken(desk: Desk, school: SchoolState, heard: Heard) -> None:
+    """A batch that a later one overtook, on a network that mixes them up: what it says is so now, too.
+
+    Only where it is of these seconds, and nothing newer is known of the uplinks.
+    """
+    newest_ms = world_ms(school, max(row.at_ms for row in heard.uplinks), heard.received_ms)
+    if (
+        heard.timed
+        and heard.boot == school.boot
+        and desk.now_ms - newest_ms <= desk.policy.late_after_ms
+        and newest_ms > school.uplinks_ms
+    ):
+        on_heard(desk, school, heard)
+
+
 def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> None:
     """Follow the uplinks through a fresh batch, round by round."""
     rows = heard.uplinks
+    school.uplinks_ms = world_ms(school, rows[-1].at_ms, heard.received_ms) if heard.timed else desk.now_ms
     if not school.primary_down_ms and BACKUP not in school.tracks and _as_ever(school, rows):
         return
     if any(row.at_ms < before.at_ms for before, row in pairwise(rows)):

@@ -1,9 +1,9 @@
 """Runs the agent's whole suite against its built wheel in a bare environment of every Python that is here.
 
-``make agent-matrix`` builds the wheel and makes an environment for each Python from 3.9 on and each paho-mqtt
-of `PAHO`: only the wheel with its SNMP extra, and what the tests themselves import. Tests of the agent against
-the collector's code skip there, with their reason. Prints a line for each combination; exit status 1 where
-one failed. ``--python 3.9`` and ``--paho 1.6.1`` choose.
+``make agent-matrix`` builds the wheel and makes an environment for each Python from 3.9 on and each
+paho-mqtt of `PAHO`: only the wheel with its SNMP extra, and what the tests themselves import. Tests of the
+agent against the collector's code skip there, with their reason. Prints a line for each combination; exit
+status 1 where one failed. ``--python 3.9`` and ``--paho 1.6.1`` choose.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections import Counter
 from errno import EROFS
 from pathlib import Path
 
+import pytest
 from fakes import FakeClock
 
 from schoolpulse_agent.backoff import Backoff
@@ -27,6 +28,28 @@ def test_after_a_broker_restart_no_second_sees_more_than_a_twentieth_of_the_agen
         assert max(seconds.values()) <= 50
         # The broker is still away: the next tries are spread wider.
         assert max(Counter(int(agent.next()) for agent in agents).values()) <= 50
+
+
+@pytest.mark.parametrize("away_s", [0.5, 3.0, 15.0, 60.0, 300.0, 3600.0])
+def test_however_long_the_broker_was_away_the_agents_come_back_one_after_the_other(away_s: float) -> None:
+    """A thousand agents lose their connection at second 0 and try by the real back-off until they succeed."""
+    defaults = BrokerSettings("broker")
+    for seed in range(5):
+        tried: Counter[int] = Counter()
+        came_back: Counter[int] = Counter()
+        for n in range(1000):
+            chance = random.Random(seed * 1000 + n)
+            agent = Backoff(defaults.reconnect_spread_s, defaults.reconnect_max_s, chance)
+            at_s = agent.next()
+            while at_s < away_s:
+                tried[int(at_s)] += 1
+                at_s += agent.next()
+            tried[int(at_s)] += 1
+            came_back[int(at_s)] += 1
+        assert sum(came_back.values()) == 1000
+        assert max(came_back.values()) <= 50
+        assert max(tried.values()) <= 50  # an attempt that is refused costs the broker something too
+        assert max(came_back) - away_s <= defaults.reconnect_max_s + 1
 
 
 def test_the_time_doubles_to_its_limit_and_begins_anew_after_good_times() -> None:

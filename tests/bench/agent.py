@@ -26,6 +26,7 @@ from parts.confirmer import Confirmer
 from parts.mosquitto import Mosquitto
 from parts.snmp import snmpd
 
+from bench import _agent_fleet
 from bench._cpu import process_cpu_s
 from schoolpulse.ndt7 import tcp_info
 
@@ -99,7 +100,14 @@ def _start(folder: Path, name: str, port: int, devices: str) -> subprocess.Popen
 
 
 def run() -> Iterator[dict[str, Any]]:
-    """One line."""
+    """What one agent takes a day; fifty SNMP devices; a week offline; a thousand agents at a new broker."""
+    yield _a_day()
+    yield _agent_fleet.poll_fifty()
+    yield _agent_fleet.week_offline()
+    yield _agent_fleet.reconnect()
+
+
+def _a_day() -> dict[str, Any]:
     seconds = float(os.environ.get("SCHOOLPULSE_BENCH_AGENT_S", "180"))
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
@@ -131,7 +139,7 @@ def run() -> Iterator[dict[str, Any]]:
         agents.append(_start(folder, "mixed", secure.port, mixed))
         stack.callback(agents[1].kill)
         time.sleep(BUSY_START_S)
-        yield _measure(agents, meter, seconds) | {"first_publish_s": round(first_s, 2)}
+        return _measure(agents, meter, seconds) | {"first_publish_s": round(first_s, 2)}
 
 
 def _measure(agents: list[subprocess.Popen[bytes]], meter: _Meter, seconds: float) -> dict[str, Any]:
@@ -145,6 +153,7 @@ def _measure(agents: list[subprocess.Popen[bytes]], meter: _Meter, seconds: floa
     headers = (meter.segments - segments) * SEGMENT_HEADER_BYTES * a_day
     used = [process_cpu_s(agent.pid) - before for agent, before in zip(agents, cpu_s, strict=True)]
     return {
+        "figure": "a_day",
         "rss_mb": round(processes[0].memory_info().rss / 1e6, 1),
         "rss_snmp_mb": round(processes[1].memory_info().rss / 1e6, 1),
         "cpu_ratio": round(used[0] / seconds, 5),

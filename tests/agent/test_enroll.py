@@ -37,6 +37,7 @@ class Server:
         self.asked: list[dict[str, Any]] = []
         self.answers: list[int] = []
         self.agent_id = "gw-1"
+        self.role = "gateway"
         self.ca_pem: str | None = None
         self.broker_url = "mqtts://mqtt.example.vn"
         outer = self
@@ -71,6 +72,7 @@ class Server:
     def answer(self) -> dict[str, Any]:
         return {
             "agent_id": self.agent_id,
+            "role": self.role,
             "school": {"id": "thcs-1", "name": "THCS Một"},
             "broker": {
                 "url": self.broker_url,
@@ -224,6 +226,15 @@ def test_the_same_identity_again_keeps_its_stream(server: Server, config: Path) 
     spool.close()
 
 
+def test_a_classrooms_machine_is_told_that_it_is_one(server: Server, config: Path) -> None:
+    server.role = "classroom"
+    enrolment(config).run(CODE, server.url)
+    assert load(config).agent.role == "classroom"
+    server.role = "gateway"
+    enrolment(config).run(CODE, server.url)
+    assert load(config).agent.role == "gateway"
+
+
 @pytest.mark.parametrize(
     ("status", "key", "words"),
     [
@@ -249,6 +260,7 @@ def test_what_the_server_says_is_told_in_plain_words(
     "change",
     [
         {"agent_id": "GW/1"},
+        {"role": "boss"},
         {"broker_url": "http://x"},
         {"broker_url": 'mqtts://x" '},
         {"ca_pem": "no certificate"},

@@ -26,7 +26,7 @@ from schoolpulse_agent.enroll_http import Identity, server_at, trade
 from schoolpulse_agent.enroll_target import UCI_FILE, Target, TomlTarget, UciTarget
 from schoolpulse_agent.enroll_words import EnrollTrouble
 from schoolpulse_agent.errors import AgentError, SpoolInUse
-from schoolpulse_agent.settings import DEFAULT_STATE_DIR, BrokerSettings, broker_at
+from schoolpulse_agent.settings import DEFAULT_STATE_DIR, GATEWAY, BrokerSettings, broker_at
 from schoolpulse_agent.wire_code import Code, parse_code
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class Enrolment:
             broker["ca_file"] = str(state_dir / _CA_FILE)
             self._disk.replace(state_dir / _CA_FILE, identity.ca_pem.encode("ascii", "replace"))
             written.append(state_dir / _CA_FILE)
-        agent = {"id": identity.agent_id}
+        agent = {"id": identity.agent_id, "role": identity.role if identity.role != GATEWAY else ""}
         if self._given_state_dir is not None:
             agent["state_dir"] = str(state_dir)
         self._target.write(agent, broker)

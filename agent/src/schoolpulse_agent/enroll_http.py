@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from schoolpulse_agent import wire
 from schoolpulse_agent.enroll_words import EnrollTrouble
-from schoolpulse_agent.settings import broker_at
+from schoolpulse_agent.settings import CLASSROOM, GATEWAY, broker_at
 from schoolpulse_agent.wire_code import Code, pin_of
 
 PATH = "/api/v1/enrol"
@@ -32,6 +32,7 @@ class Identity(NamedTuple):
     """What an agent is told about itself. `ready`: the broker has its account already."""
 
     agent_id: str
+    role: str
     school: str
     broker_url: str
     protocol: str
@@ -155,8 +156,11 @@ def _read(answer: Any) -> Identity:
     if ca_pem is not None and "-----BEGIN CERTIFICATE-----" not in ca_pem:
         raise ValueError("no certificate")
     name = str(school["name"]) if school else ""
+    if answer["role"] not in (GATEWAY, CLASSROOM):
+        raise ValueError("no role")
     return Identity(
         agent_id,
+        answer["role"],
         "".join(character for character in name if character.isprintable())[:200],
         broker["url"],
         broker["protocol"],

@@ -144,6 +144,13 @@ def test_who_is_limited_to_a_school_sees_its_agent_only(whole: Whole) -> None:
         assert answer.status_code == 404
 
 
+def test_a_classroom_is_shown_as_one(whole: Whole) -> None:
+    post(whole, "/agents/room-101/code", {"school_id": OWN, "classroom": "Phòng 101"})
+    room = get(whole, "/agents/room-101")
+    assert (room["role"], room["school_id"], room["enrolment"]) == ("classroom", OWN, "code")
+    assert get(whole, f"/agents/{AGENT}")["role"] == "gateway"
+
+
 def test_what_the_agent_said_of_itself_is_shown(whole: Whole) -> None:
     agent = get(whole, f"/agents/{AGENT}")
     assert agent["heard_ms"] is not None

@@ -100,6 +100,16 @@ def test_a_school_without_an_agent_gets_one(desk: AgentDesk) -> None:
     assert school.id == "THCS_2"
 
 
+def test_a_classroom_is_not_the_gateway(desk: AgentDesk) -> None:
+    made = desk.make_code("room-101", by="lan", school_id="thcs-1", classroom="Phòng 101")
+    welcome = desk.enrol(made.code, PASSWORD)
+    assert welcome is not None
+    assert welcome.role == "classroom"
+    school = desk._registry.school("thcs-1")
+    assert school is not None
+    assert (school.agent_id, [room.name for room in school.classrooms]) == ("gw-1", ["Phòng 101"])
+
+
 @pytest.mark.parametrize(
     ("school", "agent", "why"),
     [

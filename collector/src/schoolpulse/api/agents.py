@@ -13,8 +13,9 @@ from schoolpulse.api.problems import ProblemDocument, not_found
 from schoolpulse.api.services import AgentsBehind, Services
 from schoolpulse.enrolment.accounts import Account
 from schoolpulse.enrolment.codes import OpenCode
+from schoolpulse.enrolment.desk import Role, role_in
 from schoolpulse.enrolment.orders import Order, OrderState
-from schoolpulse.live import SchoolNow
+from schoolpulse.registry.models import School
 
 AgentId = Annotated[str, Path(max_length=64, examples=["thcs-go-vap"])]
 EnrolmentState = Literal["none", "code", "enrolled", "revoked"]
@@ -51,7 +52,7 @@ class AgentOut(_Answer):
     id: str
     school_id: str | None
     school_name: str | None
-    role: Literal["gateway"]
+    role: Role
     version: str | None
     hardware: str | None
     heard_ms: int | None = Field(description="When it last spoke, as far as this run of the collector knows")
@@ -67,9 +68,13 @@ class AgentsOut(BaseModel):
 
 
 class CodeIn(BaseModel):
-    """For which school and how long. Without a school the agent must stand at one already."""
+    """For which school and how long. Without a school the agent must stand at one already.
+
+    `classroom` makes it one of the school's classrooms, under that name; else it is the school's gateway.
+    """
 
     school_id: Annotated[str | None, Field(max_length=128, examples=["thcs-go-vap"])] = None
+    classroom: Annotated[str | None, Field(max_length=200, examples=["Phòng 101"])] = None
     expires_s: Annotated[float | None, Field(ge=60, le=90 * DAY_S)] = None
 
 
@@ -123,31 +128,49 @@ class _Agents:
     """Agents as the registry, the live view and the desk know them together."""
 
     def __init__(self, services: Services, agents: AgentsBehind) -> None:
-        self._services = services
+        self._registry = services.registry
+        self._live = services.live
         self._desk = agents.desk
 
     def all(self, caller: Caller) -> list[AgentOut]:
         accounts = {account.agent_id: account for account in self._desk.accounts.all()}
         codes = {code.agent_id: code for code in self._desk.codes.open()}
-        schools = {now.school.agent_id: now for now in self._services.live.snapshot().schools}
-        names = sorted({*accounts, *codes, *(name for name in schools if name)})
-        found = ((schools.get(name), name) for name in names)
+        schools = self._schools()
         return [
-            _agent(name, now, accounts.get(name), codes.get(name))
-            for now, name in found
-            if caller.sees(now.school.id if now else None)
+            self._agent(name, schools.get(name), accounts.get(name), codes.get(name))
+            for name in sorted({*accounts, *codes, *schools})
+            if caller.sees(schools[name].id if name in schools else None)
         ]
 
     def one(self, agent_id: str, caller: Caller) -> AgentOut:
         """That agent; whoever may not see its school is told that there is none."""
-        schools = self._services.live.snapshot().schools
-        now = next((one for one in schools if one.school.agent_id == agent_id), None)
+        school = self._schools().get(agent_id)
         account = self._desk.accounts.get(agent_id)
         code = next(iter(self._desk.codes.open(agent_id)), None)
-        known = now is not None or account is not None or code is not None
-        if not known or not caller.sees(now.school.id if now else None):
+        known = school is not None or account is not None or code is not None
+        if not known or not caller.sees(school.id if school else None):
             raise not_found("agent")
-        return _agent(agent_id, now, account, code)
+        return self._agent(agent_id, school, account, code)
+
+    def _schools(self) -> dict[str, School]:
+        return {name: school for school in self._registry.schools() for name in school.agent_ids}
+
+    def _agent(
+        self, agent_id: str, school: School | None, account: Account | None, code: OpenCode | None
+    ) -> AgentOut:
+        figures = self._live.figures(agent_id)
+        return AgentOut(
+            id=agent_id,
+            school_id=school.id if school else None,
+            school_name=school.name if school else None,
+            role=role_in(school, agent_id),
+            version=figures.agent_version if figures else None,
+            hardware=figures.hardware if figures else None,
+            heard_ms=figures.heard_ms if figures else None,
+            enrolment=enrolment_state(account, code),
+            account=AccountOut.model_validate(account) if account else None,
+            code=CodeOut.model_validate(code) if code else None,
+        )
 
 
 def router(services: Services, agents: AgentsBehind) -> APIRouter:
@@ -168,8 +191,14 @@ def router(services: Services, agents: AgentsBehind) -> APIRouter:
     @routes.post("/agents/{agent_id}/code", responses=ProblemDocument.responses(422))
     def make_code(agent_id: AgentId, body: CodeIn, caller: Admin) -> MadeCodeOut:
         """A one-time code for the agent; codes that it had count no more. Here alone the code is shown."""
-        made = desk.make_code(agent_id, by=caller.name, school_id=body.school_id, lifetime_s=body.expires_s)
-        detail = {"school": body.school_id, "expires_ms": made.expires_ms}
+        made = desk.make_code(
+            agent_id,
+            by=caller.name,
+            school_id=body.school_id,
+            classroom=body.classroom,
+            lifetime_s=body.expires_s,
+        )
+        detail = {"school": body.school_id, "classroom": body.classroom, "expires_ms": made.expires_ms}
         services.audit.record(caller, "agent.code", agent_id, detail)
         return MadeCodeOut.model_validate(made)
 
@@ -237,22 +266,6 @@ def enrolment_state(account: Account | None, code: OpenCode | None) -> Enrolment
     if account is not None:
         return "enrolled" if account.active else "revoked"
     return "code" if code is not None else "none"
-
-
-def _agent(agent_id: str, now: SchoolNow | None, account: Account | None, code: OpenCode | None) -> AgentOut:
-    figures = now.figures if now else None
-    return AgentOut(
-        id=agent_id,
-        school_id=now.school.id if now else None,
-        school_name=now.school.name if now else None,
-        role="gateway",
-        version=figures.agent_version if figures else None,
-        hardware=figures.hardware if figures else None,
-        heard_ms=figures.heard_ms if figures else None,
-        enrolment=enrolment_state(account, code),
-        account=AccountOut.model_validate(account) if account else None,
-        code=CodeOut.model_validate(code) if code else None,
-    )
 
 
 def _command(order: Order) -> CommandOut:

@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from schoolpulse.access import models as access
 from schoolpulse.access.limits import Attempts, network_of
-from schoolpulse.access.models import Caller, Role
 from schoolpulse.api.problems import ProblemDocument, Refused
 from schoolpulse.api.services import AgentsBehind, Services
+from schoolpulse.enrolment.desk import Role
 from schoolpulse_agent.wire_code import MIN_PASSWORD_CHARS
 
 _ALL = "all"
@@ -53,6 +54,7 @@ class EnrolOut(BaseModel):
     """Who the agent is. With `ready` false the broker is away and lets the agent in a little later."""
 
     agent_id: str = Field(examples=["thcs-go-vap"])
+    role: Role = Field(description="What it measures: the school's lines, or the classroom's machine")
     school: EnrolledSchool | None
     broker: EnrolledBroker
     ready: bool
@@ -80,11 +82,12 @@ def router(services: Services, agents: AgentsBehind) -> APIRouter:
         by_sender.give_back(sender)
         by_all.give_back(_ALL)
         if welcome.first:
-            caller = Caller(f"agent {welcome.agent_id}"[:64], Role.VIEWER, frozenset(), "token")
+            caller = access.Caller(f"agent {welcome.agent_id}"[:64], access.Role.VIEWER, frozenset(), "token")
             services.audit.record(caller, "agent.enrol", welcome.agent_id, {"from": sender})
         school = welcome.school
         return EnrolOut(
             agent_id=welcome.agent_id,
+            role=welcome.role,
             school=EnrolledSchool(id=school.id, name=school.name) if school else None,
             broker=EnrolledBroker(
                 url=welcome.broker_url,

@@ -28,6 +28,9 @@ def register(subparsers: Any) -> None:
     code = _add(what, "code", _code, "a one-time code for a school's agent; it is shown once")
     code.add_argument("school", metavar="SCHOOL_ID")
     code.add_argument("--agent-id", metavar="ID", help="the agent's name, where the school has none yet")
+    code.add_argument(
+        "--classroom", metavar="NAME", help="it is a classroom's machine there, not the gateway"
+    )
     code.add_argument("--expires", type=_seconds, metavar="7d", help="how long it can be used")
     for name, run, about in (
         (
@@ -90,9 +93,15 @@ BY = "console"
 
 
 def _code(args: argparse.Namespace) -> int:
+    from schoolpulse.errors import UsageError  # noqa: PLC0415  # heavy: see the package
+
     here = _Desk(args.config)
+    if args.classroom is not None and args.agent_id is None:
+        raise UsageError("--classroom needs --agent-id", hint="a name of its own for the machine's agent")
     agent_id = here.desk.agent_for(args.school, args.agent_id)
-    made = here.desk.make_code(agent_id, by=BY, school_id=args.school, lifetime_s=args.expires)
+    made = here.desk.make_code(
+        agent_id, by=BY, school_id=args.school, classroom=args.classroom, lifetime_s=args.expires
+    )
     here.note("agent.code", agent_id, school=args.school, expires_ms=made.expires_ms)
     if args.json:
         _out({"agent": agent_id, "code": made.code, "expires_ms": made.expires_ms})
@@ -138,7 +147,7 @@ def _list(args: argparse.Namespace) -> int:
     here = _Desk(args.config)
     accounts = {account.agent_id: account for account in here.desk.accounts.all()}
     codes = {code.agent_id: code for code in here.desk.codes.open()}
-    schools = {school.agent_id: school for school in here.registry.schools() if school.agent_id}
+    schools = {name: school for school in here.registry.schools() for name in school.agent_ids}
     rows: list[dict[str, Any]] = []
     for name in sorted({*accounts, *codes, *schools}):
         account, school, code = accounts.get(name), schools.get(name), codes.get(name)

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import Engine
 
@@ -32,6 +32,9 @@ DAY_S = 86_400
 _MAX_FILE_BYTES = 64 * 1024
 
 
+Role = Literal["gateway", "classroom"]
+
+
 class Registry(Protocol):
     """The part of the registry that is needed here."""
 
@@ -44,7 +47,11 @@ class Registry(Protocol):
         ...
 
     def assign_agent(self, agent_id: str, school_id: str, *, by: str) -> None:
-        """Let the agent stand at that school from now on."""
+        """Let the agent be that school's gateway from now on."""
+        ...
+
+    def assign_classroom(self, agent_id: str, school_id: str, name: str, *, by: str) -> None:
+        """Let the agent be one of that school's classrooms from now on."""
         ...
 
 
@@ -55,6 +62,7 @@ class Welcome:
     """
 
     agent_id: str
+    role: Role
     school: School | None
     broker_url: str
     broker_protocol: str
@@ -120,7 +128,7 @@ class AgentDesk:
     # -- enrolment -----------------------------------------------------------------------------------
 
     def agent_for(self, school_id: str, agent_id: str | None = None) -> str:
-        """The agent of that school: the one it has, else `agent_id`, else one named like the school.
+        """The agent of that school: `agent_id`, else its gateway, else one named like the school.
 
         Raises:
             UsageError: there is no such school, or the name will not do.
@@ -139,9 +147,18 @@ class AgentDesk:
         return name
 
     def make_code(
-        self, agent_id: str, *, by: str, school_id: str | None = None, lifetime_s: float | None = None
+        self,
+        agent_id: str,
+        *,
+        by: str,
+        school_id: str | None = None,
+        classroom: str | None = None,
+        lifetime_s: float | None = None,
     ) -> MadeCode:
         """A one-time code for that agent, which from now on stands at `school_id` where one is given.
+
+        An agent that stands nowhere yet becomes the school's gateway, or with `classroom` (its name for
+        people) one of its classrooms.
 
         Raises:
             UsageError: there is no such school, no school for the agent, or the name will not do.
@@ -153,7 +170,9 @@ class AgentDesk:
                 raise UsageError(f"no school has an agent {agent_id}", hint="say which school it is for")
         else:
             self.agent_for(school_id, agent_id)
-            if self._registry.school_of(agent_id) is None:
+            if classroom is not None:
+                self._registry.assign_classroom(agent_id, school_id, classroom, by=by)
+            elif self._registry.school_of(agent_id) is None:
                 self._registry.assign_agent(agent_id, school_id, by=by)
         lifetime_s = self._settings.code_days * DAY_S if lifetime_s is None else lifetime_s
         return self.codes.make(agent_id, by=by, lifetime_s=lifetime_s)
@@ -183,9 +202,11 @@ class AgentDesk:
             _log.info("agent %s has enrolled", agent_id)
         self._try_to_settle()
         account = self.accounts.get(agent_id)
+        school = self._registry.school_of(agent_id)
         return Welcome(
             agent_id=agent_id,
-            school=self._registry.school_of(agent_id),
+            role=role_in(school, agent_id),
+            school=school,
             broker_url=self._settings.broker_url or self._broker.url,
             broker_protocol=self._broker.protocol,
             broker_ca_pem=ca_pem,
@@ -270,6 +291,12 @@ class AgentDesk:
         if begin < 0 or end < begin:
             raise _unusable("enrolment.server_certificate_file", f"{path} holds no certificate")
         return wire_code.pin_of(ssl.PEM_cert_to_DER_cert(pem[begin : end + len(ssl.PEM_FOOTER)]))
+
+
+def role_in(school: School | None, agent_id: str) -> Role:
+    """What the agent is at its school."""
+    rooms = school.classrooms if school is not None else ()
+    return "classroom" if any(room.agent_id == agent_id for room in rooms) else "gateway"
 
 
 def _text_of(path: Path | None, setting: str) -> str | None:

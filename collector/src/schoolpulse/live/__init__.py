@@ -166,6 +166,12 @@ class LiveView:
             found = next((school for school in self._schools if school.id == school_id), None)
             return self._now(found, self._starts()) if found else None
 
+    def figures(self, agent_id: str) -> Figures | None:
+        """The newest figures of one agent, a gateway's or a classroom's; None where it was not heard."""
+        with self._lock:
+            agent = self._agents.get(agent_id)
+            return agent.snapshot() if agent else None
+
     def changes_since(self, epoch: str, revision: int) -> Snapshot | None:
         """What changed after `revision`; None where nothing did, everything where that cannot be told."""
         with self._lock:

@@ -205,6 +205,17 @@ class Registry:
                 raise KeyError(school_id)
             writer.set_agent(school_id, agent_id)
 
+    def assign_classroom(self, agent_id: str, school_id: str, name: str, *, by: str) -> None:
+        """Let that agent be one of the school's classrooms from now on, under a name for people.
+
+        Raises:
+            KeyError: there is no such school.
+        """
+        with self.change(by) as (writer, known):
+            if school_id not in known.by_id:
+                raise KeyError(school_id)
+            writer.set_classroom(school_id, agent_id, name)
+
     def refresh(self) -> bool:
         """Take up what another process changed, or a line that began or ended by its date.
 

@@ -6,11 +6,13 @@ rows be one transaction.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.exc import NoSuchModuleError
 
+from schoolpulse import migrations
 from schoolpulse.errors import UsageError
 
 metadata = MetaData(
@@ -22,12 +24,17 @@ metadata = MetaData(
     }
 )
 
+ROOMS = ("access", "enrolment", "incidents", "notify", "registry")
+"""Whose ``tables`` declare on `metadata`. They stand above this module and are imported by their names, so
+that a database is made whole whatever the process that makes it has imported."""
+
 
 def connect(url: str) -> Engine:
-    """An engine for `url` with every known table made. SQLite is set up to survive a power cut.
+    """An engine for `url` with every table made or brought up to date. SQLite survives a power cut.
 
     Raises:
-        UsageError: the database's driver is not installed, or there is none of that name.
+        UsageError: the database's driver is not installed, there is none of that name, or the database is of
+            a newer release.
     """
     try:
         engine = create_engine(url)
@@ -38,8 +45,20 @@ def connect(url: str) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _harden_sqlite)
-    metadata.create_all(engine)
+    load_tables()
+    try:
+        migrations.prepare(engine, metadata)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def load_tables() -> MetaData:
+    """`metadata` with the tables of all rooms."""
+    for room in ROOMS:
+        import_module(f"schoolpulse.{room}.tables")
+    return metadata
 
 
 def _harden_sqlite(connection: Any, _record: Any) -> None:

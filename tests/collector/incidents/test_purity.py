@@ -7,14 +7,15 @@ from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from timelines import Story, Timeline, play, school
+from timelines import T0, Story, Timeline, play, school
 
 from schoolpulse.contract.models import Telemetry
 from schoolpulse.incidents.engine import Engine
-from schoolpulse.incidents.evidence import Evidence, evidence_of
+from schoolpulse.incidents.evidence import Evidence, Heard, evidence_of
 from schoolpulse.incidents.model import Transition
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.roster import Roster
+from schoolpulse.incidents.samples import DeviceUp
 from schoolpulse.incidents.state import EngineState, Entry, OwnState, SchoolState
 from schoolpulse.messages import Received
 
@@ -93,6 +94,26 @@ def test_a_batch_that_comes_twice_changes_nothing(text: str, random: Random) -> 
     whole = play(text, SCHOOLS, until=2500)
     transitions += engine.advance(whole.engine.now_ms)
     assert essence(Story(transitions, engine)) == essence(whole)
+
+
+@UNHURRIED
+@given(STORMS)
+def test_a_heartbeat_is_taken_the_short_way_as_the_long_way(text: str) -> None:
+    """A device that answers and tells nothing else concerns no rule, and only keeps the short way from it."""
+    lean = text.replace("spread", "spread lean")
+    events = events_of(Timeline(lean).messages)
+    well = (DeviceUp("printer", None),)
+    told = [
+        one._replace(devices_up=well) if isinstance(one, Heard) and one.boot_ms is None else one
+        for one in events
+    ]
+    assert any(one != other for one, other in zip(events, told, strict=True))
+    short, long = Engine(Policy(), Roster(SCHOOLS)), Engine(Policy(), Roster(SCHOOLS))
+    for one, other in zip(events, told, strict=True):
+        assert short.apply(one) == long.apply(other)
+        assert short.take_statuses() == long.take_statuses()
+    assert copied(short.state) == copied(long.state)
+    assert short.advance(T0 + 2_500_000) == long.advance(T0 + 2_500_000)
 
 
 @UNHURRIED

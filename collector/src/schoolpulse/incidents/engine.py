@@ -126,6 +126,11 @@ class Engine:
             return
         school = desk.state.schools.get(school_id) or desk.school(school_id)
         if isinstance(event, Heard):
+            if silence.beats_on(desk, school, event):
+                self._dirty.add(school_id)
+                if school_id not in self._queued:
+                    self._schedule(school)
+                return
             self._of_batch(school, event)
             if not desk.touched:  # nobody else is concerned, as almost always
                 self._look_at(school)

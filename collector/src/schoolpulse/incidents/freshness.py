@@ -57,8 +57,7 @@ def _of_time(school: SchoolState, sent_ms: int, received_ms: int, boot: str, pol
         school.odd = None
         return FRESH
     if lag <= offset + policy.late_after_ms:
-        # Follows a drifting clock slowly upward and at once downward.
-        school.offset_ms = lag if lag < offset else offset + (lag - offset) // 16
+        school.offset_ms = followed(offset, lag)
         school.odd = None
         return FRESH
     odd, school.odd = school.odd, (sent_ms, received_ms)
@@ -69,6 +68,11 @@ def _of_time(school: SchoolState, sent_ms: int, received_ms: int, boot: str, pol
             school.odd = None
             return FRESH
     return UNCLEAR
+
+
+def followed(offset_ms: int, lag_ms: int) -> int:
+    """The offset after one more message: it follows a drifting clock slowly upward and at once downward."""
+    return lag_ms if lag_ms < offset_ms else offset_ms + (lag_ms - offset_ms) // 16
 
 
 def world_ms(school: SchoolState, at_ms: int, received_ms: int) -> int:

@@ -6,8 +6,11 @@ from schoolpulse.incidents import blindness, explain, freshness, opening
 from schoolpulse.incidents.desk import Desk
 from schoolpulse.incidents.evidence import Heard, Online, PlannedStop, Will
 from schoolpulse.incidents.freshness import Freshness
+from schoolpulse.incidents.model import SchoolStatus
 from schoolpulse.incidents.state import Phase, SchoolState
 from schoolpulse.incidents.tracks import SILENCE, note_dip, recovered, suspect
+
+_NO_SAMPLES = (None, (), (), (), (), ())
 
 
 def deadline_ms(desk: Desk, school: SchoolState) -> int:
@@ -24,6 +27,38 @@ def deadline_ms(desk: Desk, school: SchoolState) -> int:
 def fire_deadline(desk: Desk, school: SchoolState) -> None:
     """The heartbeat deadline is over."""
     suspect(desk, school, SILENCE, school.heard_ms, desk.policy.silence_confirm_ms)
+
+
+def beats_on(desk: Desk, school: SchoolState, heard: Heard) -> bool:
+    """Take a batch without samples from a school where nothing is, or was lately, wrong; whether it was one.
+
+    Almost every message is. What `on_heard` and all other rules would do with it is this and no more.
+    """
+    offset = school.offset_ms
+    if (
+        heard[7:] != _NO_SAMPLES
+        or school.tracks
+        or school.case is not None
+        or school.will_ms
+        or school.stopped_ms
+        or school.devices
+        or offset is None
+        or heard.stream != school.stream
+        or heard.boot != school.boot
+        or heard.seq <= school.seq
+        or school.status is not SchoolStatus.ONLINE
+        or desk.blind
+    ):
+        return False
+    lag = heard.received_ms - heard.sent_ms
+    if lag > offset + desk.policy.late_after_ms:
+        return False
+    school.seq = heard.seq
+    school.offset_ms = freshness.followed(offset, lag)
+    school.odd = None
+    school.heard_ms = desk.now_ms
+    school.weak_ms = 0
+    return True
 
 
 def on_heard(desk: Desk, school: SchoolState, heard: Heard) -> bool:

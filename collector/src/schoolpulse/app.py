@@ -164,6 +164,8 @@ class Collector:
         self._server.start(create_app(self._services()))
         interpreter.tune()
         _log.info("serving %s", self.url)
+        if (first := self.access.first_steps(self._config.http.public_url or self.url)) is not None:
+            _log.warning(first)
 
     def stop(self) -> None:
         """Stop taking messages, pass on what is here as far as it goes, let go of everything."""

@@ -49,7 +49,7 @@ def test_every_answer_is_a_documented_one(whole: Whole, mode: GenerationMode) ->
     found: dict[str, str] = {}
     count = 0
     for result in promised.exclude(path=ENDLESS).get_all_operations():
-        operation = result.ok()
+        operation: Any = result.ok()  # type: ignore[union-attr]  # a route that is no valid OpenAPI raises
         count += 1
         try:
             ask(operation, mode, whole)

@@ -78,6 +78,24 @@ class Access:
         self._has_users = self._has_users or self.users.any()
         return self._has_users
 
+    def first_steps(self, url: str) -> str | None:
+        """What to say while there are no users, with the set-up code where it is needed; None else.
+
+        Args:
+            url: where people open the page.
+        """
+        if self.has_users():
+            return None
+        if self.on_loopback:
+            return (
+                "there are no users: whoever reaches this machine's loopback may do everything; "
+                f"{url.rstrip('/')}/login or `schoolpulse user add` makes the first administrator"
+            )
+        return (
+            "there are no users, and so nobody may do anything: open "
+            f"{url.rstrip('/')}/login and enter the set-up code {self.set_up_code}"
+        )
+
     def caller(self, shown: Shown) -> Caller | None:
         """Who sends a request that shows this; None for nobody known.
 

@@ -88,4 +88,4 @@ class Sessions:
 
 
 def _hash(cookie: str) -> str:
-    return hashlib.sha256(cookie.encode()).hexdigest()
+    return hashlib.sha256(cookie.encode(errors="replace")).hexdigest()

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from schoolpulse.api.gate import caller_of, shown_by
+from schoolpulse.api.guards import unknown_caller
+from schoolpulse.api.problems import ProblemDocument, Refused
 from schoolpulse.api.services import Services
+
+_METRICS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Prometheus' text format",
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": "# TYPE schoolpulse_up gauge\n"}},
+    }
+}
 
 
 def router(services: Services) -> APIRouter:
@@ -26,9 +38,20 @@ def router(services: Services) -> APIRouter:
         body = {"status": "ready" if ready else "not ready", "parts": parts}
         return JSONResponse(body, 200 if ready else 503)
 
-    @routes.get("/metrics", response_class=Response)
-    def metrics() -> Response:
-        """The collector's own figures in Prometheus' text format."""
+    def check_reader(request: Request) -> None:
+        how, access = services.access.settings.metrics, services.access
+        if how == "open" or (how == "auto" and access.on_loopback and not shown_by(request).forwarded):
+            return
+        caller = caller_of(request)
+        if caller is None:
+            raise unknown_caller()
+        if caller.schools is not None:
+            raise Refused(403, "This needs somebody who is responsible for all schools.")
+
+    @routes.get("/metrics", response_class=Response, responses=_METRICS | ProblemDocument.responses(401, 403))
+    def metrics(request: Request) -> Response:
+        """The collector's own figures in Prometheus' text format; `[access] metrics` says to whom."""
+        check_reader(request)
         return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes

@@ -8,22 +8,13 @@ from pathlib import Path
 
 import pytest
 from page_backend import Backend, district, lively, served
-from parts.chromium import chromium
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from schoolpulse.incidents.model import Cause, IncidentKind, SchoolStatus
 from schoolpulse.registry.models import School
 
 DEADLINE_MS = 30_000
 WALL, LAPTOP, PHONE = (1920, 1080), (1366, 768), (390, 844)
-
-expect.set_options(timeout=DEADLINE_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
@@ -35,29 +26,6 @@ def backend() -> Backend:
 def address(backend: Backend) -> Iterator[str]:
     with served(backend) as found:
         yield found
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": WALL[0], "height": WALL[1]}, timezone_id="America/Lima")
-    context.set_default_timeout(DEADLINE_MS)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page that must not complain, neither of our scripts nor of what the policy forbids."""
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None,
-    )
-    yield page
-    # Not ours: a server that was stopped on purpose, and that these tests look at pixels.
-    assert [one for one in complaints if "ERR_" not in one and "getImageData" not in one] == []
 
 
 def online(backend: Backend) -> School:

@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAHO = ("1.6.1", "2")
 """The one of Debian 12 and OpenWrt 23.05, and the newest 2.x."""
-TOOLS = ("pytest>=8.3", "hypothesis", "psutil")
+TOOLS = ("pytest>=8.3", "hypothesis", "psutil", "pjlink-advance; python_version >= '3.13'")
 OLDEST = (3, 9)
 
 

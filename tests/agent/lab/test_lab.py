@@ -84,8 +84,8 @@ class Evidence:
         for batch in self.collector.of_kind("telemetry"):
             for block in batch["blocks"]:
                 for at_ms, tag_values, field_values in block["rows"]:
-                    tags = dict(zip(block["tags"], tag_values, strict=True))
-                    fields = dict(zip(block["fields"], field_values, strict=True))
+                    tags = dict(zip(block["tags"], tag_values))  # noqa: B905  # strict came with Python 3.10
+                    fields = dict(zip(block["fields"], field_values))  # noqa: B905  # the same
                     if block["m"] == "reachability":
                         say(f"{tags['target']}/{tags['uplink']}", at_ms, fields["up"])
                     elif block["m"] == "wan":

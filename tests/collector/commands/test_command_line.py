@@ -69,10 +69,12 @@ def test_serve_refuses_a_bad_configuration_before_anything_starts(config: Path) 
 def test_an_import_says_what_it_did(config: Path, schools: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["import", str(schools), "--config", str(config), "--json"]
     assert main(arguments) == 0
-    assert json.loads(capsys.readouterr().out) == {"new": 2, "changed": 0, "same": 0, "dry_run": False}
+    said = json.loads(capsys.readouterr().out)
+    assert {"new": 2, "changed": 0, "same": 0, "dry_run": False}.items() <= said.items()
     schools.write_text(CSV.replace("VNPT", "FPT"), "utf-8")
     assert main(arguments) == 0
-    assert json.loads(capsys.readouterr().out) == {"new": 0, "changed": 1, "same": 1, "dry_run": False}
+    said = json.loads(capsys.readouterr().out)
+    assert {"new": 0, "changed": 1, "same": 1, "dry_run": False}.items() <= said.items()
     registry = Registry(connect(load(config).database_url))
     school = registry.school_of("gw-1")
     assert school is not None

@@ -152,7 +152,6 @@ def test_it_equals_a_fresh_one(upgraded: Engine, tmp_path: Path, request: pytest
         fresh.dispose()
     with upgraded.connect() as connection:
         metadata = load_tables()
-        options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, metadata)
     assert differences == [], "a table was changed without a step in schoolpulse.migrations"

@@ -14,6 +14,7 @@ from schoolpulse.registry.plan_schools import plan_closings, plan_schools
 from schoolpulse.registry.plan_things import plan_contacts, plan_devices
 from schoolpulse.registry.records import Found, Record, read_sheets
 from schoolpulse.registry.sheets import check_size
+from schoolpulse.registry.snapshot import Snapshot
 from schoolpulse.registry.xlsx_file import is_spreadsheet, read_xlsx
 
 
@@ -33,6 +34,10 @@ def read_file(data: bytes) -> Found:
     return found
 
 
+NOTHING = Recorded(snapshot=Snapshot(), devices=(), contacts=())
+"""An empty registry."""
+
+
 def make_plan(found: Found, recorded: Recorded, now_ms: int, parent_area: Sequence[str] = ()) -> Plan:
     """What importing `found` would do.
 
@@ -47,7 +52,7 @@ def make_plan(found: Found, recorded: Recorded, now_ms: int, parent_area: Sequen
     records: dict[Kind, list[Record]] = {kind: [] for kind in KINDS}
     for record in found.records:
         records[record.kind].append(record)
-    draft = Draft(plan, recorded, day_start(now_ms), tuple(parent_area))
+    draft = Draft(plan, recorded, day_start(now_ms), tuple(parent_area), frozenset(found.named))
     plan_schools(draft, records["schools"])
     plan_lines(draft, records["lines"])
     plan_devices(draft, records["devices"])

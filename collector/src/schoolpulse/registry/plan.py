@@ -7,7 +7,7 @@ name is changed; what the registry has and the file lacks is listed and left alo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -88,6 +88,7 @@ class Draft:
     recorded: Recorded
     today_ms: int
     parent_area: tuple[str, ...]
+    named: Set[tuple[str, ...]] = frozenset()
     schools: dict[str, School] = field(default_factory=dict)
     spoken: set[tuple[str, Role]] = field(default_factory=set)
 
@@ -98,7 +99,7 @@ class Draft:
     def is_there(self, record: Record) -> bool:
         """Whether the row's school exists or will; a mistake where not."""
         school_id = record.text("school_id")
-        if school_id in self.schools or self.known(school_id) is not None:
+        if school_id in self.schools or (school_id,) in self.named or self.known(school_id) is not None:
             return True
         self.plan.mistakes.append(record.wrong("school_id", "no_school", value=repr(school_id)))
         return False

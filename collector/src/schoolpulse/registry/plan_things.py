@@ -25,7 +25,8 @@ def plan_devices(draft: Draft, records: Sequence[Record]) -> None:
         if not draft.is_there(record):
             continue
         parent = parents.get(key, "")
-        if parent and (key[0], parent) not in known and (key[0], parent) not in rows:
+        above = (key[0], parent)
+        if parent and above not in known and above not in rows and above not in draft.named:
             draft.plan.mistakes.append(record.wrong("parent", "no_parent", value=repr(parent)))
         elif is_circle(key, parents):
             draft.plan.mistakes.append(record.wrong("parent", "parent_circle"))

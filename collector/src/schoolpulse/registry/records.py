@@ -62,6 +62,8 @@ class Found:
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
     kinds: set[Kind] = field(default_factory=set)
+    named: set[tuple[str, ...]] = field(default_factory=set)
+    """Keys of schools and devices in rows with mistakes: other rows may speak of them."""
 
 
 def read_sheets(sheets: Iterable[Sheet]) -> Found:
@@ -106,6 +108,8 @@ def _read(sheet: Sheet, found: Found, seen: dict[tuple[object, ...], int]) -> No
         found.mistakes += wrong
         if not wrong:
             found.records.append(record)
+        elif kind in ("schools", "devices"):
+            found.named.add(tuple(record.text(name) for name in _KEYS[kind]))
 
 
 def _header_at(sheet: Sheet) -> int | None:

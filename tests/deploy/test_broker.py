@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from deploy.broker import DEPLOY, Client, ShippedBroker, secrets
 
+from schoolpulse.doctor import accounts
 from schoolpulse.enrolment.desk import AgentDesk
 from schoolpulse.enrolment.keepers.dynsec import Dynsec
 from schoolpulse.enrolment.keepers.dynsec_control import MqttControl
+from schoolpulse.enrolment.keepers.registry import create_keeper
 from schoolpulse.errors import AccountsUnavailable
 
 SHIPPED = (DEPLOY / "mosquitto/mosquitto.conf", DEPLOY / "debian/mosquitto/schoolpulse.conf")
@@ -43,6 +45,12 @@ def collector_password(folder: Path) -> str:
 
 def names(broker: ShippedBroker) -> set[str]:
     return {client["username"] for client in json.loads(broker.accounts_file.read_text())["clients"]}
+
+
+def diagnosis(broker: ShippedBroker, desk: AgentDesk) -> list[tuple[str, str]]:
+    """What the doctor says of the accounts."""
+    keeper = create_keeper(broker.accounts(), broker.settings())
+    return [(found.level.value, found.seen) for found in accounts.look_at(keeper, desk.accounts.all())]
 
 
 @pytest.mark.parametrize("broker", SHIPPED, ids=["compose", "debian"], indirect=True)
@@ -162,11 +170,13 @@ def test_what_the_broker_missed_it_gets_when_it_is_back(broker: ShippedBroker, d
     assert account is not None
     assert account.owed
     assert "cannot be reached" in account.trouble
+    assert [level for level, _ in diagnosis(broker, desk)] == ["bad"]
     broker.start()
     assert desk.accounts.settle()
     account = desk.accounts.get("gw-1")
     assert account is not None
     assert (account.owed, account.trouble) == (False, "")
+    assert diagnosis(broker, desk) == [("ok", "the broker knows every agent that it should (0)")]
     client = Client(broker, "gw-1", password)
     assert str(client.answer) == "Not authorized"
     client.close()
@@ -183,6 +193,10 @@ def test_a_restored_broker_is_put_right(broker: ShippedBroker, desk: AgentDesk) 
     broker.start()
     agent = Client(broker, "gw-1", password)
     assert str(agent.answer) == "Success"
+    assert diagnosis(broker, desk) == [
+        ("bad", "the broker does not know gw-2"),
+        ("bad", "the broker lets in gw-1, revoked"),
+    ]
     assert desk.accounts.compare()
     desk.accounts.settle()
     assert agent.gone.wait(30)

@@ -66,6 +66,7 @@ def _look(config: Config, args: argparse.Namespace) -> Iterator[Finding]:
         "broker", settings.host, settings.port, tls=settings.tls, ca_file=settings.ca_file, now_s=now_s
     )
     yield from broker.look_at(settings)
+    yield from _accounts(config)
     if args.mosquitto_conf or _MOSQUITTO.exists():
         yield from broker.look_at_configuration(args.mosquitto_conf or _MOSQUITTO)
     if config.store.kind == "influx":
@@ -76,6 +77,22 @@ def _look(config: Config, args: argparse.Namespace) -> Iterator[Finding]:
     yield from machine.look_at_collector(config)
     if args.grafana_url:
         yield from _grafana(args)
+
+
+def _accounts(config: Config) -> Iterator[Finding]:
+    from schoolpulse.clock import SystemClock  # noqa: PLC0415
+    from schoolpulse.doctor import accounts  # noqa: PLC0415
+    from schoolpulse.enrolment.accounts import Accounts  # noqa: PLC0415
+    from schoolpulse.enrolment.keepers.registry import create_keeper  # noqa: PLC0415
+
+    if config.accounts.kind == "none":
+        return
+    keeper = create_keeper(config.accounts, config.broker_settings)
+    engine = config.open_state()
+    try:
+        yield from accounts.look_at(keeper, Accounts(engine, keeper, SystemClock()).all())
+    finally:
+        engine.dispose()
 
 
 def _endpoints(config: Config, now_s: float) -> Iterator[Finding]:

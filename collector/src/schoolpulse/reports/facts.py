@@ -6,20 +6,27 @@ nothing was measured, and that no incident explains, is shown as not measured), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from schoolpulse.errors import UsageError
 from schoolpulse.incidents.model import Incident
 from schoolpulse.registry.models import School
-from schoolpulse.reports.spans import Span, union
+from schoolpulse.reports.spans import Span, union, without
 from schoolpulse.stores.base import Series, SeriesQuery
 
 HOUR_MS = 3_600_000
-WEEK_MS = 7 * 24 * HOUR_MS
-CHUNK_MS = 8 * WEEK_MS
-"""So much time is asked of the store at once: enough to be quick, little enough to be small."""
+DAY_MS = 24 * HOUR_MS
+LONG_MS = 100 * DAY_MS
+"""In a longer range the speed tests of a day count as their mean."""
+FULL_SHARE = 0.97
+"""Of the samples of the fullest day: a day with an hour without any has at most 23/24."""
+ROWS_AT_ONCE = 400_000
+"""Windows asked of the store at once: enough to be quick, few enough to be small."""
+TOGETHER = 2_000
+"""More schools than this are asked for one by one: an answer has at most 5,000 series."""
+MOST_WINDOWS = 9_000
 MAX_INCIDENTS = 400_000
 PAGE = 1_000
 
@@ -68,7 +75,7 @@ class Sources:
 
 
 class SpeedTest(NamedTuple):
-    """The tests of one hour over a primary line, Mbit/s; more than one in it count as their mean."""
+    """The tests of an hour (of a day in a long range) over a primary line, Mbit/s: their mean."""
 
     at_ms: int
     down_mbps: float | None
@@ -120,16 +127,15 @@ def gather(
         if school.closed_ms is None or school.closed_ms > from_ms
     ]
     empty = from_ms >= to_ms
-    ids = {school.id for school in found}
-    one = next(iter(ids)) if len(ids) == 1 else None
+    ids = [school.id for school in found]
     return Facts(
         from_ms=from_ms,
         to_ms=to_ms,
         schools=found,
         incidents=[] if empty else incidents_in(sources.incidents, from_ms, to_ms),
         first_seen=sources.first_seen(),
-        present=None if empty else _present(sources.store, from_ms, to_ms, one),
-        speed=_speed(sources.store, from_ms, to_ms, one) if measurements and not empty else {},
+        present=None if empty else _present(sources.store, from_ms, to_ms, ids),
+        speed=_speed(sources.store, from_ms, to_ms, ids) if measurements and not empty else {},
         devices=_devices(sources.store, to_ms, found) if measurements and not empty else None,
     )
 
@@ -153,27 +159,59 @@ def incidents_in(reader: IncidentLister, from_ms: int, to_ms: int) -> list[Incid
 
 
 def _present(
-    store: SeriesReader, from_ms: int, to_ms: int, school: str | None
+    store: SeriesReader, from_ms: int, to_ms: int, schools: Sequence[str]
 ) -> Mapping[str, Sequence[Span]] | None:
-    """The hours with samples, by the one measurement that every agent makes all the time."""
-    hours: dict[str, list[Span]] = {}
-    for query in _chunks("system", "uptime_s", from_ms, to_ms, ("school",), school):
+    """The hours with samples, by what every agent measures all the time.
+
+    A day with nearly as many samples as a school's fullest has no hour without any: only the other days are
+    looked at hour by hour.
+    """
+    found = _covered(store, "system", "uptime_s", from_ms, to_ms, schools)
+    if rest := [name for name in schools if not found[name]]:
+        # Others' devices may tell nothing of themselves and still measure.
+        found |= _covered(store, "reachability", "up", from_ms, to_ms, rest)
+    return found if any(found.values()) else None
+
+
+def _covered(
+    store: SeriesReader, measurement: str, name: str, from_ms: int, to_ms: int, schools: Sequence[str]
+) -> dict[str, Sequence[Span]]:
+    days: dict[str, dict[int, int]] = {}
+    first_ms, last_ms = -(-from_ms // DAY_MS) * DAY_MS, to_ms - to_ms % DAY_MS
+    for query in _questions(measurement, name, first_ms, last_ms, ("school",), schools, step_ms=DAY_MS):
         for series in store.query(query):
-            spans = hours.setdefault(series.tags["school"], [])
-            for window in series.windows:
-                if spans and spans[-1][1] == window.at_ms:
-                    spans[-1] = (spans[-1][0], window.at_ms + HOUR_MS)
-                else:
-                    spans.append((window.at_ms, window.at_ms + HOUR_MS))
-    return {name: union(spans) for name, spans in hours.items()} if hours.keys() - {""} else None
+            school = query.tags.get("school") or series.tags["school"]
+            days.setdefault(school, {}).update((window.at_ms, window.count) for window in series.windows)
+    found: dict[str, Sequence[Span]] = {}
+    for school in schools:
+        counts = days.get(school, {})
+        enough = FULL_SHARE * max(counts.values(), default=0)
+        full = union((at_ms, at_ms + DAY_MS) for at_ms, count in counts.items() if count >= enough)
+        # Where whole days have nothing there is nothing to look for.
+        empty = [(at_ms, at_ms + DAY_MS) for at_ms in range(first_ms, last_ms, DAY_MS) if at_ms not in counts]
+        rest = without([(from_ms, to_ms)], union([*full, *empty]))
+        found[school] = union([*full, *_hours(store, measurement, name, school, rest)])
+    return found
+
+
+def _hours(
+    store: SeriesReader, measurement: str, name: str, school: str, spans: Sequence[Span]
+) -> Iterator[Span]:
+    """The hours with samples in `spans`."""
+    for start, end in spans:
+        for query in _questions(measurement, name, start, end, (), [school]):
+            for series in store.query(query):
+                yield from ((window.at_ms, window.at_ms + HOUR_MS) for window in series.windows)
 
 
 def _speed(
-    store: SeriesReader, from_ms: int, to_ms: int, school: str | None
+    store: SeriesReader, from_ms: int, to_ms: int, schools: Sequence[str]
 ) -> Mapping[str, Sequence[SpeedTest]]:
     found: dict[str, dict[int, SpeedTest]] = {}
+    step_ms = HOUR_MS if to_ms - from_ms <= LONG_MS else DAY_MS
     for index, name in enumerate(("down_mbps", "up_mbps")):
-        for query in _chunks("speedtest", name, from_ms, to_ms, ("school", "role"), school):
+        asked = _questions("speedtest", name, from_ms, to_ms, ("school", "role"), schools, step_ms=step_ms)
+        for query in asked:
             for series in store.query(query):
                 if series.tags["role"] not in {"", "primary"}:
                     continue
@@ -189,30 +227,30 @@ def _speed(
 
 
 def _devices(store: SeriesReader, to_ms: int, schools: Sequence[School]) -> Mapping[str, int] | None:
-    """How many devices each school had in the last week."""
-    from_ms = max(0, to_ms - WEEK_MS)
-    query = SeriesQuery("device", "up", from_ms, to_ms, WEEK_MS, {}, ("school", "device"))
-    try:
-        found: Iterable[Series] = store.query(query)
-    except UsageError:  # more series than one answer holds
-        found = (
-            Series({"school": school.id}, series.windows)
-            for school in schools
-            for series in store.query(
-                SeriesQuery("device", "up", from_ms, to_ms, WEEK_MS, {"school": school.id}, ("device",))
-            )
-        )
+    """How many devices each school had in the last day."""
+    from_ms = max(0, to_ms - DAY_MS)
     devices: dict[str, int] = {}
-    for series in found:
-        devices[series.tags["school"]] = devices.get(series.tags["school"], 0) + 1
+    for school in schools:
+        query = SeriesQuery("device", "up", from_ms, to_ms, DAY_MS, {"school": school.id}, ("device",))
+        if found := len(store.query(query)):
+            devices[school.id] = found
     return devices or None
 
 
-def _chunks(
-    measurement: str, name: str, from_ms: int, to_ms: int, by: tuple[str, ...], school: str | None
-) -> Iterable[SeriesQuery]:
-    """Questions in windows of an hour, each for a piece of the range."""
-    tags = {"school": school} if school is not None else {}
-    for start in range(from_ms - from_ms % HOUR_MS, to_ms, CHUNK_MS):
-        first, last = max(start, from_ms), min(start + CHUNK_MS, to_ms)
-        yield SeriesQuery(measurement, name, first, last, HOUR_MS, dict(tags), by)
+def _questions(
+    measurement: str,
+    name: str,
+    from_ms: int,
+    to_ms: int,
+    by: tuple[str, ...],
+    schools: Sequence[str],
+    *,
+    step_ms: int = HOUR_MS,
+) -> Iterator[SeriesQuery]:
+    """Questions in windows, each for a piece of the range; of one school, or of very many, for each alone."""
+    apart = not 1 < len(schools) <= TOGETHER
+    windows = MOST_WINDOWS if apart else min(MOST_WINDOWS, max(24, ROWS_AT_ONCE // len(schools)))
+    for tags in [{"school": school} for school in schools] if apart else [{}]:
+        for start in range(from_ms - from_ms % step_ms, to_ms, windows * step_ms):
+            first, last = max(start, from_ms), min(start + windows * step_ms, to_ms)
+            yield SeriesQuery(measurement, name, first, last, step_ms, tags, by)

@@ -12,7 +12,7 @@ from schoolpulse.registry.models import Line, LinePeriod, School
 from schoolpulse.reports.facts import HOUR_MS, Facts
 from schoolpulse.reports.period import DAY, day_of, midnight_ms
 from schoolpulse.reports.spans import Span, common, length, union, without
-from schoolpulse.reports.summary import Piece
+from schoolpulse.reports.summary import Piece, delivered
 from schoolpulse.reports.tally import SchoolTime, Tally, blind_spans, school_time
 
 NO_PROVIDER = ""
@@ -83,7 +83,7 @@ def _count(
         )
     lines = school.lines_between(facts.from_ms, facts.to_ms)
     technologies = _technologies(lines, facts)
-    tests = [(test, _line_at(lines, test.at_ms)) for test in facts.speed.get(school.id, ())]
+    tests = [delivered(test, _line_at(lines, test.at_ms)) for test in facts.speed.get(school.id, ())]
     devices = facts.devices.get(school.id, 0) if facts.devices is not None else None
     now = _line_at(lines, facts.to_ms - 1)
     whole = Piece(school, time.within(None, technologies), time.faults, tests, devices, now)
@@ -155,7 +155,7 @@ def _by_provider(
         for span in spans:
             tally.add(time.within(span, technologies))
         faults = [fault for fault in time.faults if _began_in(fault.spans[0][0], spans)]
-        tests = [one for one in whole.tests if _began_in(one[0].at_ms, spans)]
+        tests = [one for one in whole.tests if _began_in(one.test.at_ms, spans)]
         yield provider, Piece(whole.school, tally, faults, tests, whole.devices, whole.contract)
 
 

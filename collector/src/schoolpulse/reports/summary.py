@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
+from typing import NamedTuple
 
 from schoolpulse.incidents.model import IncidentKind
 from schoolpulse.registry.models import Line, School
@@ -38,6 +39,25 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
+class Delivered(NamedTuple):
+    """A speed test, and its shares of what was contracted on its day."""
+
+    test: SpeedTest
+    down_ratio: float | None
+    up_ratio: float | None
+
+
+def delivered(test: SpeedTest, line: Line | None) -> Delivered:
+    """`test` beside the contract of `line`."""
+    down = line.contracted_down_mbps if line is not None else None
+    up = line.contracted_up_mbps if line is not None else None
+    return Delivered(
+        test,
+        test.down_mbps / down if down and test.down_mbps is not None else None,
+        test.up_mbps / up if up and test.up_mbps is not None else None,
+    )
+
+
 @dataclass(slots=True)
 class Piece:
     """What one school, or one school's days with one provider, give to a group."""
@@ -45,9 +65,15 @@ class Piece:
     school: School
     tally: Tally
     faults: Sequence[Fault]
-    tests: list[tuple[SpeedTest, Line | None]]
+    tests: Sequence[Delivered]
     devices: int | None
     contract: Line | None = None
+    below: bool = field(init=False)
+    """Whether the median of its tests is too far below the contract."""
+
+    def __post_init__(self) -> None:
+        share = middle([one.down_ratio for one in self.tests if one.down_ratio is not None], 6)
+        self.below = share is not None and share < SPEED_OK_RATIO
 
 
 def hours_part(tally: Tally) -> Hours:
@@ -105,36 +131,19 @@ def outages_part(faults: Iterable[Fault]) -> Outages:
 
 def speed_part(pieces: Sequence[Piece]) -> Speed:
     """What was delivered against what was contracted."""
-    tests = [test for piece in pieces for test in piece.tests]
-    below = tested = 0
-    for piece in pieces:
-        tested += bool(piece.tests)
-        share = middle(_ratios(piece.tests, "down"), 6)
-        below += share is not None and share < SPEED_OK_RATIO
+    tests = [one for piece in pieces for one in piece.tests]
     contract = pieces[0].contract if len(pieces) == 1 else None
     return Speed(
         tests=len(tests),
-        down_mbps=middle([test.down_mbps for test, _ in tests if test.down_mbps is not None]),
-        up_mbps=middle([test.up_mbps for test, _ in tests if test.up_mbps is not None]),
+        down_mbps=middle([down for (_, down, _), _, _ in tests if down is not None]),
+        up_mbps=middle([up for (_, _, up), _, _ in tests if up is not None]),
         contracted_down_mbps=contract.contracted_down_mbps if contract else None,
         contracted_up_mbps=contract.contracted_up_mbps if contract else None,
-        down_ratio=middle(_ratios(tests, "down"), 6),
-        up_ratio=middle(_ratios(tests, "up"), 6),
-        schools_tested=tested,
-        schools_below=below,
+        down_ratio=middle([share for _, share, _ in tests if share is not None], 6),
+        up_ratio=middle([share for _, _, share in tests if share is not None], 6),
+        schools_tested=sum(bool(piece.tests) for piece in pieces),
+        schools_below=sum(piece.below for piece in pieces),
     )
-
-
-def _ratios(tests: Iterable[tuple[SpeedTest, Line | None]], way: str) -> list[float]:
-    found = []
-    for test, line in tests:
-        got = test.down_mbps if way == "down" else test.up_mbps
-        wanted = None
-        if line is not None:
-            wanted = line.contracted_down_mbps if way == "down" else line.contracted_up_mbps
-        if got is not None and wanted:
-            found.append(got / wanted)
-    return found
 
 
 def devices_part(pieces: Sequence[Piece]) -> Devices:

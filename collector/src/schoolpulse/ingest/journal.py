@@ -18,6 +18,7 @@ from schoolpulse.errors import JournalFull, Rejected
 from schoolpulse.ingest import journal_file, verdicts
 from schoolpulse.ingest.dead_letters import DeadLetter, DeadLetters
 from schoolpulse.ingest.incoming import Committed, Incoming
+from schoolpulse.ingest.lock import JournalLock
 from schoolpulse.ingest.streams import StreamFigures, Streams
 from schoolpulse.ingest.tail import Tail
 from schoolpulse.messages import Link, Received, Sign
@@ -38,10 +39,15 @@ class Journal:
     """The collector's memory between the broker and the sinks. Every method may be called by any thread.
 
     Args:
-        path: the file; made where it does not exist. One that is damaged is moved aside.
+        path: the file; made where it does not exist. One that is damaged is moved aside. A lock beside it
+            keeps a second journal from it.
         max_bytes: how large the file may become before commits are refused.
         metrics: where to count.
         clock: for where a new journal starts to count positions, nothing else.
+
+    Raises:
+        UsageError: another collector works on it.
+        JournalFull: the file cannot be opened.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, metrics: Metrics, clock: Clock) -> None:
@@ -49,7 +55,12 @@ class Journal:
         self._metrics = metrics
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
-        self._writer = journal_file.open_writer(path, clock.now_ms())
+        self._held = JournalLock(path)
+        try:
+            self._writer = journal_file.open_writer(path, clock.now_ms())
+        except BaseException:
+            self._held.release()
+            raise
         self._reader = journal_file.open_reader(path)
         self._streams = Streams(self._writer)
         self._dead = DeadLetters(self._writer)
@@ -73,6 +84,7 @@ class Journal:
                 _log.warning("the sinks' cursors were not saved: %s", error)
             self._reader.close()
             self._writer.close()
+            self._held.release()
 
     # -- writing -----------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class _Section(BaseModel):
 
 
 class HttpSettings(_Section):
-    """Where the API and the page listen. There is no login yet: keep it on loopback, or behind a proxy."""
+    """Where the API and the page listen. On loopback nobody signs in until there is a user."""
 
     host: str = "127.0.0.1"
     port: Port = 8080

@@ -61,18 +61,6 @@ def test_refusals_are_problem_documents(client: Client, method: str, path: str, 
     assert problem["detail"]
 
 
-def test_the_whole_api_asks_who_it_is(client: Client) -> None:
-    paths = [path for path in client.get("/api/v1/openapi.json").json()["paths"] if path.startswith("/api/")]
-    assert len(paths) >= 7
-    for path in paths:
-        if path.startswith("/api/v1/session"):
-            continue
-        answer = client.get(path.format(school_id="x", incident_id="x"), headers={"Host": "evil.example"})
-        assert answer.status_code == 401, path
-        assert answer.headers["www-authenticate"] == "Bearer"
-    assert client.get("/healthz").status_code == 200
-
-
 def test_the_openapi_document_names_every_route_its_problems_and_examples(client: Client) -> None:
     document = client.get("/api/v1/openapi.json").json()
     series = document["paths"]["/api/v1/schools/{school_id}/series"]["get"]

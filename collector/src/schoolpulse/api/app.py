@@ -18,6 +18,7 @@ from schoolpulse.api import (
     endpoints,
     enrol,
     events,
+    findings,
     guards,
     health,
     imports,
@@ -36,6 +37,7 @@ from schoolpulse.api import (
 )
 from schoolpulse.api.application import Application
 from schoolpulse.api.encoding import SchoolEncoder
+from schoolpulse.api.etags import ETags
 from schoolpulse.api.gate import Gate
 from schoolpulse.api.services import Services
 from schoolpulse.web import routes
@@ -94,7 +96,7 @@ def create_app(services: Services) -> FastAPI:
         api.include_router(maintenance.router(services, services.people))
         api.include_router(endpoints.router(services, services.people))
     if services.records is not None:
-        for room in (records, lines, devices, contacts, areas, imports, registry_views):
+        for room in (records, lines, devices, contacts, areas, imports, registry_views, findings):
             api.include_router(room.router(services, services.records))
     if services.agents is not None:
         api.include_router(agents.router(services, services.agents))
@@ -105,6 +107,7 @@ def create_app(services: Services) -> FastAPI:
         routes.router(lambda school_id: services.registry.school(school_id) is not None, services.page)
     )
     document.complete(app)
+    app.add_middleware(ETags)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Gate, access=services.access, public_url=services.public_url)
     app.add_middleware(Headers, image_host=services.page.image_host)

@@ -64,6 +64,8 @@ def _describe(method: str, operation: dict[str, Any]) -> None:
     ours = responses.get("422", {}).get("content", {}).keys()
     if ours and "application/json" in ours:
         del responses["422"]  # FastAPI's own form of it, which nobody gets here
+    if method == "get" and "application/json" in responses.get("200", {}).get("content", {}):
+        responses.setdefault("304", {"description": "It is still the one of `If-None-Match`"})
     for status, described in ProblemDocument.responses(*sorted(statuses)).items():
         responses.setdefault(str(status), described)
     operation["responses"] = dict(sorted(responses.items()))

@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,12 @@ def _queries(view: View) -> Iterator[tuple[str, Callable[[], object]]]:
     """Every query of the panels and the variables, by name."""
     for variable in view.model["templating"]["list"]:
         if variable["type"] == "query":
-            yield f"${variable['name']}", lambda query=variable["query"]: view.ask(query)
+            yield f"${variable['name']}", partial(view.ask, variable["query"])
     for panel in view.model["panels"]:
         for number in range(len(panel["targets"])):
             one: dict[str, Any] = {**panel, "targets": [panel["targets"][number]]}
             suffix = f" {number + 1}" if len(panel["targets"]) > 1 else ""
-            yield panel["title"] + suffix, lambda one=one: view.panel(one)
+            yield panel["title"] + suffix, partial(view.panel, one)
 
 
 def _ask(name: str, ask: Callable[[], object], days: int, pid: int) -> dict[str, object]:

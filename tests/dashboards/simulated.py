@@ -73,7 +73,7 @@ def scenario(starts: str) -> Scenario:
     return Scenario.model_validate(
         {
             "scenario": {"title": "for dashboards", "starts": starts},
-            "district": {"schools": SCHOOLS, "devices": [6, 10]},
+            "district": {"schools": SCHOOLS, "devices": [18, 26]},
             "event": [
                 {"kind": "line_cut", "at": "20m", "lasts": "15m", "where": {"backup": False}},
                 {
@@ -136,9 +136,8 @@ def fill(influx: Influx, folder: Path, starts_ms: int) -> District:
             metrics.journal_position.set(number)
             waiting = []
             metrics.journalled.inc()
-        if more and more[0].received_ms <= message.received_ms:
-            sink.process(more, 0)  # the store alone: the incidents do not ask for them
-            more = []
+        while more and more[0].received_ms <= message.received_ms:
+            sink.process([more.pop(0)], 0)  # the store alone: the incidents do not ask for them
         waiting.append(message)
     for one in (sink, incidents, live):
         one.process(waiting, 10**9)
@@ -154,18 +153,17 @@ def fill(influx: Influx, folder: Path, starts_ms: int) -> District:
 
 
 def extras(plan: Plan) -> Sequence[Received]:
-    """What the simulator's gateways do not measure and the agent does: speed tests and kinds of device."""
-    found = []
-    at_ms = plan.start_ms + 20 * 60_000
-    for number, school in enumerate(plan.district.schools, start=1):
-        blocks = [
-            block("speedtest", {"uplink": "wan", "role": "primary"}, SPEED, at_ms),
-            block("ups", {"device": "ups-1"}, {"charge_ratio": 0.25, "remaining_s": 600.0}, at_ms),
-            block("printer", {"device": "printer-1"}, {"supply_ratio": 0.05}, at_ms),
-            block("projector", {"device": "projector-1"}, {"lamp_hours": 3_210.0}, at_ms),
-        ]
-        batch = Telemetry(v=1, stream="extra", seq=1, boot="b", clock="synced", sent_at=at_ms, blocks=blocks)
-        found.append(Received(number, at_ms, school.agent_id, batch))
+    """What the simulator does not measure and the agent does: speed tests, a classroom's machine."""
+    found: list[Received] = []
+    for seq, minute in enumerate((20, LENGTH_MS // 60_000 - 5), start=1):
+        at_ms = plan.start_ms + minute * 60_000
+        for number, school in enumerate(plan.district.schools):
+            speed = block("speedtest", {"uplink": "wan", "role": "primary"}, SPEED, at_ms)
+            used = block("classroom", {}, {"in_use": float(number % 3 == 0), "used_ratio": 0.5}, at_ms)
+            batch = Telemetry(
+                v=1, stream="extra", seq=seq, boot="b", clock="synced", sent_at=at_ms, blocks=[speed, used]
+            )
+            found.append(Received(len(found) + 1, at_ms, school.agent_id, batch))
     return found
 
 

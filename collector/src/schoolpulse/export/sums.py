@@ -24,6 +24,14 @@ SUMS = (
     *("rtt_total_ms", "rtt_schools", "loss_total", "loss_schools"),
 )
 """Schools in a state, those two again while schools are open; for a mean, the total and of how many."""
+_OF = {
+    "measured": ("connected", "broadband", "measured"),
+    "open_measured": ("open_connected", "open_measured"),
+    "rtt_schools": ("rtt_total_ms", "rtt_schools"),
+    "loss_schools": ("loss_total", "loss_schools"),
+    "telling": ("telling", "used"),
+}
+"""What is a part of what. InfluxDB takes 0 / 0 for 0: where there is no whole, nothing is written."""
 DEVICE_SUMS = ("devices", "up", "telling", "used")
 """Devices seen, those that answer; those that tell whether they are in use, and those that are."""
 DEVICE_TAGS = ("school", "name", "ward", "device", "kind")
@@ -42,7 +50,7 @@ def school_sums(schools: Sequence[SchoolNow], at_ms: int, *, school_hours: bool)
 
 def _sums(
     schools: Iterable[SchoolNow], index_of_tag: int, at_ms: int, school_hours: bool
-) -> list[tuple[int, tuple[str], tuple[float, ...]]]:
+) -> list[tuple[int, tuple[str], tuple[float | None, ...]]]:
     found: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(SUMS))
     for now in schools:
         near = now.figures.reachability.get("national") if now.figures else None
@@ -56,7 +64,16 @@ def _sums(
         total = found[tags_of(now.school)[index_of_tag] or NO_WARD]
         for index, value in enumerate(each):
             total[index] += value
-    return [(at_ms, (name,), tuple(total)) for name, total in sorted(found.items())]
+    return [(at_ms, (name,), _parts_of_something(SUMS, total)) for name, total in sorted(found.items())]
+
+
+def _parts_of_something(fields: Sequence[str], values: Sequence[float]) -> tuple[float | None, ...]:
+    """The values without those of which the whole is nothing."""
+    told: dict[str, float | None] = dict(zip(fields, values, strict=True))
+    for whole, parts in _OF.items():
+        if told.get(whole) == 0:
+            told |= dict.fromkeys(parts)
+    return tuple(told.values())
 
 
 def kinds_of_devices(schools: Iterable[SchoolNow]) -> dict[tuple[str, str], str]:
@@ -83,7 +100,9 @@ def device_sums(schools: Iterable[SchoolNow], at_ms: int) -> list[PointBlock]:
             kinds[kind] = [total + value for total, value in zip(kinds[kind], each, strict=True)]
             if not device.up:
                 down.append((at_ms, (school, name, ward, device.name, kind), (1,)))
-    rows = [(at_ms, (kind,), tuple(total)) for kind, total in sorted(kinds.items())]
+    rows = [
+        (at_ms, (kind,), _parts_of_something(DEVICE_SUMS, total)) for kind, total in sorted(kinds.items())
+    ]
     return [
         PointBlock("device_kind", (), ("kind",), DEVICE_SUMS, rows),
         PointBlock("device_down", (), DEVICE_TAGS, ("down",), down),

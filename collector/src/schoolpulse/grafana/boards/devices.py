@@ -31,14 +31,14 @@ def _now(board: Board) -> None:
         for field, short in (("devices", "d"), ("up", "u"), ("telling", "t"), ("used", "n"))
     )
     each = f'SELECT {asked} FROM "device_kind" WHERE {NOW} AND {matches("kind")} GROUP BY "kind"'
-    for key, figure, limits in (
-        ("up", 'sum("u")', palette.PLAIN),
-        ("seen", 'sum("d")', palette.PLAIN),
-        ("down", 'sum("d") - sum("u")', palette.NONE_IS_GOOD),
-        ("used", 'sum("n")', palette.PLAIN),
-        ("telling", 'sum("t")', palette.PLAIN),
+    for key, figure, limits, none in (
+        ("up", 'sum("u")', palette.PLAIN, None),
+        ("seen", 'sum("d")', palette.PLAIN, None),
+        ("down", 'sum("d") - sum("u")', palette.NONE_IS_GOOD, None),
+        ("used", 'sum("n")', palette.PLAIN, "0"),
+        ("telling", 'sum("t")', palette.PLAIN, "0"),
     ):
-        board.stat(key, f'SELECT {figure} AS "v" FROM ({each})', span=4, limits=limits)
+        board.stat(key, f'SELECT {figure} AS "v" FROM ({each})', span=4, limits=limits, none=none)
     board.stat(
         "used_share",
         f'SELECT sum("n") / sum("t") AS "v" FROM ({each})',
@@ -79,6 +79,24 @@ def _over_time(board: Board) -> None:
             unit="percentunit",
             top=1,
         )
+
+    # Machines in classrooms run an agent of their own; of all together there are hours.
+    each = 'SELECT last("in_use") AS "n" FROM "classroom" WHERE time > now() - 15m GROUP BY "school", "agent"'
+    board.stat("rooms", f'SELECT count("n") AS "v" FROM ({each})', span=4, none="0")
+    board.stat("rooms_used", f'SELECT sum("n") AS "v" FROM ({each})', span=4, none="0")
+    board.series(
+        "rooms_over_time",
+        [
+            (
+                f'SELECT mean("in_use") FROM {LASTING}"classroom_use" WHERE $timeFilter'
+                " GROUP BY time(1h) fill(none)",
+                board.word("in_use"),
+            )
+        ],
+        span=16,
+        unit="percentunit",
+        top=1,
+    )
 
 
 def _failing(board: Board) -> None:

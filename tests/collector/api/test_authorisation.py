@@ -190,6 +190,8 @@ TABLE = {
     "POST /api/v1/import/{token}": Row("admin", prepare=new_preview),
     "DELETE /api/v1/import/{token}": Row("admin", prepare=new_preview),
     "GET /api/v1/registry/export": Row("viewer", Far.LISTED, query="format=csv"),
+    "GET /api/v1/schools/{school_id}/lines/measured": Row("viewer", Far.HIDDEN),
+    "GET /api/v1/registry/findings": Row("viewer", Far.LISTED, prepare=new_device),
     "GET /api/v1/registry/changes": Row("viewer", Far.LISTED),
     "GET /api/v1/kpi": Row("viewer", Far.SHARED),
     "GET /api/v1/reports/periods": Row("viewer", Far.SHARED),

@@ -7,7 +7,8 @@ name is changed; what the registry has and the file lacks is listed and left alo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -88,7 +89,7 @@ class Draft:
     recorded: Recorded
     today_ms: int
     parent_area: tuple[str, ...]
-    named: Set[tuple[str, ...]] = frozenset()
+    named: AbstractSet[tuple[str, ...]] = frozenset()
     schools: dict[str, School] = field(default_factory=dict)
     spoken: set[tuple[str, Role]] = field(default_factory=set)
 

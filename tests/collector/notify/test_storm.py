@@ -1,6 +1,6 @@
 """kill -9 at random in a storm, into a receiver that fails in every way: nothing missing, nothing invented.
 
-``SCHOOLPULSE_KILLS=200`` makes it the long run; a few kills do for every day.
+On both databases. ``SCHOOLPULSE_KILLS=200`` makes it the long run; a few kills do for every day.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from receivers import Call, receiver
 from timelines import Timeline, play, school
 
@@ -28,7 +29,7 @@ from schoolpulse.notify.outbox import Outbox, message_id_of
 from schoolpulse.notify.settings import EndpointSettings
 from schoolpulse.registry.models import School
 
-KILLS = int(os.environ.get("SCHOOLPULSE_KILLS", "12"))
+KILLS = int(os.environ.get("SCHOOLPULSE_KILLS", "8"))
 SCHOOLS = [school(f"s{n}", f"P{n}", area=(f"W{n}",)) for n in range(1, 31)]
 TEXT = "\n".join(
     f"s{n}: 0-{300 + 60 * n} speaks lean\ns{n}: {345 + 60 * n} will\n"
@@ -67,7 +68,10 @@ def collector(database: str, url: str, pace_s: float) -> None:
     engine.dispose()
 
 
-def test_every_transition_arrives_whatever_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_every_transition_arrives_whatever_is_killed(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     chance = random.Random(7)
     taken: Counter[str] = Counter()
 
@@ -85,6 +89,8 @@ def test_every_transition_arrives_whatever_is_killed(tmp_path: Path) -> None:
         return 410 if what < 0.85 else 500
 
     database = f"sqlite:///{tmp_path / 'state.db'}"
+    if kind == "postgresql":
+        database = request.getfixturevalue("postgres_server").url()
     engine = connect(database)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["schoolpulse.incidents.sink", "schoolpulse.notify.delivery", "timelines"])
@@ -112,7 +118,13 @@ def test_every_transition_arrives_whatever_is_killed(tmp_path: Path) -> None:
     for call in there.calls:
         contents.setdefault(call.id, set()).add(call.body)
     doubled = sum(count - 1 for count in taken.values())
-    counts = {"kills": kills, "messages": len(expected), "attempts": len(there.calls), "taken_again": doubled}
+    counts = {
+        "database": kind,
+        "kills": kills,
+        "messages": len(expected),
+        "attempts": len(there.calls),
+        "taken_again": doubled,
+    }
     sys.stderr.write(json.dumps(counts) + "\n")
     assert set(taken) == expected
     assert all(len(bodies) == 1 for bodies in contents.values())

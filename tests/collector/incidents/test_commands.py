@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 from parts.mosquitto import Mosquitto
 from receivers import receiver
+from timelines import play
 
 from schoolpulse.__main__ import main
+from schoolpulse.config import load
 from schoolpulse.incidents.scoring import score
+from schoolpulse.notify.channels.registry import channels
+from schoolpulse.notify.outbox import Outbox
+from schoolpulse.notify.testing import send_test_to
 from schoolpulse_sim.generate import Plan, traffic
 from schoolpulse_sim.scenario import load_scenario
 
@@ -120,8 +125,19 @@ def test_endpoints_are_listed_and_tested(tmp_path: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     assert main(["endpoints", "list", "--config", str(config), "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["endpoints"]
-    assert [one["id"] for one in listed] == ["ops"]
+    assert [(one["id"], one["status"]) for one in listed] == [("ops", "new")]
     assert secret not in json.dumps(listed)
+    database = load(config).open_state()
+    outbox = Outbox(database, load(config).endpoints, channels(), school=lambda _: None)
+    with database.begin() as connection:
+        outbox.put(connection, play("0-300 speaks\n345 will").transitions)
+    assert send_test_to(outbox, "nobody", 0) is None
+    assert main(["endpoints", "history", "ops", "--config", str(config), "--json"]) == 0
+    [message] = json.loads(capsys.readouterr().out)["messages"]
+    assert (message["state"], message["attempts"], "body" in message) == ("pending", 0, False)
+    for shown, words in ("list", "1 waiting"), ("history", "0 attempts"):
+        assert main(["endpoints", shown, "ops", "--config", str(config)]) == 0
+        assert words in capsys.readouterr().out
 
 
 def test_a_score_counts_what_was_missed_made_up_and_misjudged() -> None:

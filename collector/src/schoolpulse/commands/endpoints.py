@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 
 def register(subparsers: Any) -> None:
     """Add the sub-command."""
-    parser = subparsers.add_parser("endpoints", help="receivers of alerts: list, test, enable")
-    parser.add_argument("what", choices=("list", "test", "enable", "secret"))
-    parser.add_argument("id", nargs="?", help="the endpoint; for test and enable")
+    parser = subparsers.add_parser("endpoints", help="receivers of alerts: list, test, enable, history")
+    parser.add_argument("what", choices=("list", "test", "enable", "history", "secret"))
+    parser.add_argument("id", nargs="?", help="the endpoint; for test, enable and history")
     parser.add_argument("--config", type=Path, help="the collector's configuration")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.set_defaults(run=run)
@@ -46,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
         outbox.enable(endpoint.id)
         _say(args, {"endpoint": endpoint.id, "enabled": True})
         return 0
+    if args.what == "history":
+        _history(args, outbox.history.page(endpoint.id, limit=50))
+        return 0
     return _test(args, outbox, endpoint)
 
 
@@ -59,16 +63,23 @@ def _outbox(config_path: Path) -> Any:
 
 
 def _list(args: argparse.Namespace, outbox: Any) -> None:
+    from schoolpulse.clock import SystemClock  # noqa: PLC0415  # heavy: see the package
+
+    now_ms = SystemClock().now_ms()
     rows = [
         {
             "id": one.settings.id,
             "format": one.settings.format,
             "url": one.settings.url or None,
+            "status": one.status(now_ms).value,
             "disabled_ms": one.disabled_ms,
             "ok_ms": one.ok_ms,
             "failed_ms": one.failed_ms,
+            "failing_ms": one.failing_ms,
             "error": one.error,
             "pending": one.pending,
+            "delivered": one.delivered,
+            "given_up": one.given_up,
         }
         for one in outbox.endpoints()
     ]
@@ -76,8 +87,35 @@ def _list(args: argparse.Namespace, outbox: Any) -> None:
         sys.stdout.write(json.dumps({"endpoints": rows}) + "\n")
         return
     for row in rows:
-        state = "disabled (410)" if row["disabled_ms"] else row["error"] or "fine"
-        sys.stdout.write(f"{row['id']:20} {row['format']:14} {row['pending']:6} waiting  {state}\n")
+        sys.stdout.write(
+            f"{row['id']:20} {row['format']:14} {row['status']:9} {row['pending']:6} waiting"
+            f" {row['delivered']:8} delivered  {row['error']}\n"
+        )
+
+
+def _history(args: argparse.Namespace, rows: Any) -> None:
+    """The newest messages, without their bodies."""
+    from schoolpulse.incidents.mutes import ZONE  # noqa: PLC0415  # heavy: see the package
+
+    names = (
+        "id",
+        "incident",
+        "number",
+        "created_ms",
+        "state",
+        "attempts",
+        "last_ms",
+        "last_status",
+        "last_error",
+    )
+    if args.json:
+        values = [{name: getattr(row, name) for name in names} for row in rows]
+        sys.stdout.write(json.dumps({"messages": values}) + "\n")
+        return
+    for row in rows:
+        made = datetime.fromtimestamp(row.created_ms / 1000, ZONE).strftime("%Y-%m-%d %H:%M:%S")
+        tries = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
+        sys.stdout.write(f"{made}  {row.incident:<18} {row.state:<10} {tries:<12} {row.last_error}\n")
 
 
 def _test(args: argparse.Namespace, outbox: Any, endpoint: Any) -> int:

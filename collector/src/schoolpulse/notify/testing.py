@@ -19,3 +19,12 @@ def send_test(outbox: Outbox, endpoint: EndpointSettings, now_ms: int) -> Outcom
     channel = outbox.channel(endpoint)
     body = channel.compose(Note(message_id, now_ms, text), endpoint)
     return channel.send(endpoint, message_id, body, now_ms)
+
+
+def send_test_to(outbox: Outbox, endpoint_id: str, now_ms: int) -> Outcome | None:
+    """`send_test` by the endpoint's id, for the API and the command; None where it is not configured.
+
+    Neither the outbox nor the endpoint's health changes: a disabled endpoint stays so until it is enabled.
+    """
+    endpoint = outbox.endpoint(endpoint_id)
+    return send_test(outbox, endpoint, now_ms) if endpoint is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import ssl
 import stat
 import subprocess
@@ -224,6 +225,17 @@ def test_the_same_identity_again_keeps_its_stream(server: Server, config: Path) 
     enrolment(config).run(CODE, server.url)  # while the agent runs
     assert spool.pending()
     spool.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_belongs_to_the_agents_user(server: Server, config: Path) -> None:
+    server.ca_pem = CA
+    state_dir = config.parent.parent / "state"
+    state_dir.mkdir()
+    os.chown(state_dir, 12345, 54321)
+    enrolment(config).run(CODE, server.url)
+    for path in (config, config.with_suffix(".password"), state_dir / "broker-ca.pem"):
+        assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (12345, 54321, 0o600)
 
 
 def test_a_classrooms_machine_is_told_that_it_is_one(server: Server, config: Path) -> None:

@@ -74,6 +74,7 @@ def test_the_debian_package_is_installed_upgraded_and_purged(tmp_path: Path) -> 
     good = config.read_text().replace('id = ""', 'id = "thcs-go-vap"').replace('url = ""', 'url = "mqtt://b"')
     config.write_text(good)
     assert run_installed(root, "check-config", "--config", str(config)).returncode == 0
+    (root / "etc/schoolpulse-agent.password").write_text("as enroll writes it\n")
     spool = root / "var/lib/schoolpulse-agent/spool"
     spool.mkdir()
     dpkg(root, "--install", str(build(packages, "1.1")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -18,6 +19,10 @@ from schoolpulse.enrolment.keepers.dynsec import Dynsec
 from schoolpulse.enrolment.keepers.dynsec_control import MqttControl
 from schoolpulse.enrolment.keepers.registry import create_keeper
 from schoolpulse.errors import AccountsUnavailable
+from schoolpulse_agent.clock import SystemClock
+from schoolpulse_agent.enroll import check_broker
+from schoolpulse_agent.enroll_words import EnrollTrouble
+from schoolpulse_agent.settings import BrokerSettings, broker_at
 
 SHIPPED = (DEPLOY / "mosquitto/mosquitto.conf", DEPLOY / "debian/mosquitto/schoolpulse.conf")
 
@@ -45,6 +50,12 @@ def collector_password(folder: Path) -> str:
 
 def names(broker: ShippedBroker) -> set[str]:
     return {client["username"] for client in json.loads(broker.accounts_file.read_text())["clients"]}
+
+
+def agent_settings(broker: ShippedBroker, certificate: Path, key: Path) -> BrokerSettings:
+    """The agent's `[broker]` with a client certificate."""
+    url = f"mqtts://127.0.0.1:{broker.certificate_port}"
+    return broker_at(url, ca_file=broker.ca, cert_file=certificate, key_file=key)
 
 
 def diagnosis(broker: ShippedBroker, desk: AgentDesk) -> list[tuple[str, str]]:
@@ -149,7 +160,10 @@ def test_a_new_password_ends_the_old_one(broker: ShippedBroker, desk: AgentDesk)
     agent = Client(broker, "gw-1", old)
     new = desk.make_password("gw-1", by="test")
     assert agent.gone.wait(30)
-    answers = [str(Client(broker, "gw-1", password).answer) for password in (old, new)]
+    answers = []
+    for password in (old, new):
+        with Client(broker, "gw-1", password) as client:
+            answers.append(str(client.answer))
     assert answers == ["Not authorized", "Success"]
 
 
@@ -225,6 +239,10 @@ def test_a_certificate_instead_of_a_password(folder: Path, broker: ShippedBroker
     stranger = Client(broker, None, None, certificate=pairs["gw-2"])
     assert stranger.publish("schoolpulse/v1/gw-2/telemetry") == "Not authorized"
     assert stranger.subscribe("schoolpulse/v1/gw-2/confirm") == "Not authorized"
+    for agent_id, let_in in (("gw-1", True), ("gw-2", False)):  # and as the agent itself does it
+        settings = agent_settings(broker, *pairs[agent_id])
+        with contextlib.nullcontext() if let_in else pytest.raises(EnrollTrouble, match="does not let"):
+            check_broker(settings, agent_id, SystemClock())
     desk.revoke("gw-1", by="test")
     assert agent.gone.wait(30)
     again = Client(broker, None, None, certificate=pairs["gw-1"])

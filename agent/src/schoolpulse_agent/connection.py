@@ -64,6 +64,8 @@ class Connection:
         self._receive_maximum = _MAX_IN_FLIGHT
         self._end: str | None = None
         self.max_packet_bytes = wire.MAX_MESSAGE_BYTES * 2
+        self.may_read = True
+        """False once the broker has refused a subscription."""
 
     def open(self, topics: list[str], cancelled: Callable[[], bool]) -> None:
         """Connect and subscribe; returns when the broker has accepted both.
@@ -211,6 +213,7 @@ class Connection:
         if mid == self._subscribing:
             self._subscribing = None
         if any((code if isinstance(code, int) else code.value) >= 0x80 for code in codes):
+            self.may_read = False
             log.error(
                 "the broker refuses a subscription: its access rules must let the agent read its topics"
             )

@@ -167,6 +167,8 @@ def check_broker(settings: BrokerSettings, agent_id: str, clock: Clock) -> None:
         connection = Connection(settings, f"{agent_id}-enroll", None, lambda *_: None, wake, clock)
         try:
             connection.open([wire.topic(agent_id, wire.Kind.CONFIRM)], lambda: False)
+            if not connection.may_read:
+                raise EnrollTrouble("broker_refuses", where=where, why=wire.Kind.CONFIRM.value)
         except ConnectionLost as error:
             key = "broker_refuses" if "refuses us" in str(error) else "broker"
             raise EnrollTrouble(key, where=where, why=str(error)) from error

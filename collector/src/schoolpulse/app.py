@@ -205,9 +205,10 @@ class Collector:
             metrics=self.metrics,
             clock=self.clock,
         )
+        newest = self.journal.last_position  # answers to commands of an earlier release: there are none
         replies = ReplySink(
             self.agents.orders,
-            load_cursor=lambda: self.journal.cursor("commands"),
+            load_cursor=lambda: self.journal.cursor("commands") or newest,
             save_cursor=lambda position: self.journal.set_cursor("commands", position),
             wake=self._agent_rounds.wake,
         )

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from page_backend import Backend, lively, served
-from page_real import RealPage, real_page
+from page_backend import lively, served
+from page_paths import acting, watching
+from page_real import real_page
 from parts.chromium import chromium
 from playwright.sync_api import Browser
 from receivers import receiver
@@ -20,21 +21,6 @@ from receivers import receiver
 SIZES = {"phone": (390, 844), "laptop": (1366, 768), "wall": (1920, 1080)}
 LANGUAGES = ("vi", "en")
 SETTLED = "() => !document.querySelector('.loading:not([hidden])') && document.fonts.status === 'loaded'"
-
-
-def paths(backend: Backend) -> dict[str, str]:
-    """Every page by its name: its path in this district."""
-    down = next(item.school for item in backend.live.snapshot().schools if item.status == "on_backup")
-    incident = next(one for one in backend.incidents.list(open_only=True) if one.kind == "outage")
-    return {
-        "wall": "/",
-        "list": "/list",
-        "map": "/map",
-        "school": f"/schools/{down.id}",
-        "incidents": "/incidents?state=month",
-        "incident": f"/incidents/{incident.id}",
-        "health": "/health",
-    }
 
 
 def shoot(
@@ -60,22 +46,6 @@ def shoot(
         context.close()
 
 
-def acting(page: RealPage) -> dict[str, str]:
-    """The pages on which people act: their paths."""
-    school = page.district.schools[0].id
-    return {
-        "devices": "/devices",
-        "registry": "/registry",
-        "edit": f"/registry/schools/{school}",
-        "import": "/registry/import",
-        "start": "/start",
-        "maintenance": "/maintenance",
-        "reports": "/reports",
-        "endpoints": "/endpoints",
-        "users": "/users",
-    }
-
-
 def main() -> int:
     """Take them all."""
     parser = argparse.ArgumentParser(description="pictures of every page")
@@ -94,7 +64,7 @@ def main() -> int:
     backend = lively(args.schools)
     with chromium() as browser:
         with served(backend) as address:
-            for picture in shoot(browser, address, chosen(paths(backend)), args.folder, theme=theme):
+            for picture in shoot(browser, address, chosen(watching(backend)), args.folder, theme=theme):
                 sys.stdout.write(f"{picture}\n")
         with (
             TemporaryDirectory() as folder,

@@ -5,59 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-import pytest
 from openpyxl import Workbook
-from page_real import RealPage, real_page
-from playwright.sync_api import Browser, FilePayload, Page, expect
-from receivers import Receiver, receiver
+from page_real import RealPage
+from playwright.sync_api import FilePayload, Page, expect
+from receivers import Receiver
 
 SHOWN_WITHIN_MS = 2_000
-CUT_AT_S = 20
-PASSWORD = "một hai ba bốn năm"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-ON_THE_WALL = """() => new Promise((resolve) => {
-  const look = () => {
-    const tile = document.querySelector('.tile[data-status="down"]');
-    if (!tile) return false;
-    resolve({ at: Date.now(), school: tile.closest("[data-school]").dataset.school });
-    return true;
-  };
-  if (!look()) new MutationObserver((_, seen) => look() && seen.disconnect())
-    .observe(document.body, { subtree: true, attributes: true, childList: true });
-})"""
-"""When a school first stands on the wall as down, and which."""
-
-
-@pytest.fixture(scope="module")
-def told() -> Iterator[Receiver]:
-    with receiver() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory, told: Receiver) -> Iterator[RealPage]:
-    """A collector that knows its district; the tests below start it living, each goes on from the other."""
-    folder = tmp_path_factory.mktemp("real")
-    with real_page(folder, webhook=told.url, cut_at_s=CUT_AT_S) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def outage(real: RealPage, browser: Browser) -> Iterator[tuple[str, int]]:
-    """An outage as it appears on a wall that was open before: the school, and when by the browser's clock."""
-    context = browser.new_context(viewport={"width": 1920, "height": 1080})
-    wall = context.new_page()
-    wall.goto(real.address)
-    expect(wall.locator(".tile")).to_have_count(12)
-    wall.set_default_timeout(120_000)
-    with real.simulated():
-        seen = wall.evaluate(ON_THE_WALL)
-        yield seen["school"], seen["at"]
-    context.close()
 
 
 def test_an_outage_stands_on_the_wall_within_two_seconds(real: RealPage, outage: tuple[str, int]) -> None:
@@ -191,14 +148,14 @@ def test_a_device_that_is_seen_is_recorded(page: Page, real: RealPage, outage: t
     expect(devices.filter(has_text="Phòng máy 1")).to_contain_text("Có trong hồ sơ")
 
 
-def workbook(*rows: tuple[object, ...]) -> FilePayload:
+def workbook(*rows: tuple[str | float, ...]) -> FilePayload:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
     sheet.title = "schools"
     names = "school_id,name,level,ward,lat,lon,agent_id,provider,technology,contracted_down_mbps"
     for row in (names.split(","), *rows):
-        sheet.append(row)
+        sheet.append(list(row))
     data = BytesIO()
     book.save(data)
     return {"name": "truong.xlsx", "mimeType": XLSX, "buffer": data.getvalue()}

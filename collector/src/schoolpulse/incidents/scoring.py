@@ -27,7 +27,8 @@ class Score:
     """The figures; `missed`, `false` and `wrong` name what to look at.
 
     Recall is over detectable truths; precision over pages; times over those of `outages` that are a lost
-    line, from its true start to the first page about it (or its confirmation, where it was muted).
+    line, from its true start to the first page about it (or its confirmation, where it was muted): all of
+    them, those cut lines whose school had a backup to tell of it, and those whose school fell silent.
     """
 
     outages: int
@@ -40,6 +41,10 @@ class Score:
     cause_right: float
     median_detect_s: float | None
     p95_detect_s: float | None
+    median_backup_s: float | None
+    p95_backup_s: float | None
+    median_silent_s: float | None
+    p95_silent_s: float | None
     missed: tuple[str, ...] = ()
     false: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
@@ -57,6 +62,10 @@ class Score:
             "cause_right": round(self.cause_right, 4),
             "median_detect_s": self.median_detect_s,
             "p95_detect_s": self.p95_detect_s,
+            "median_backup_s": self.median_backup_s,
+            "p95_backup_s": self.p95_backup_s,
+            "median_silent_s": self.median_silent_s,
+            "p95_silent_s": self.p95_silent_s,
         }
 
 
@@ -68,7 +77,16 @@ def score(truths: Sequence[Line], incidents: Sequence[Line]) -> Score:
     found = [truth for truth in detectable if matches[id(truth)]]
     judged = [truth for truth in found if truth["end"] is not None and _has_ended(matches[id(truth)])]
     wrong = [truth for truth in judged if not _cause_is_right(truth, matches[id(truth)])]
-    times = sorted(_detected_s(truth, matches[id(truth)]) for truth in found if truth["kind"] in _BROADBAND)
+    lost = [truth for truth in found if truth["kind"] in _BROADBAND]
+    cut = [truth for truth in lost if truth["cause"] == "line_cut"]
+    times, backup, silent = (
+        sorted(_detected_s(truth, matches[id(truth)]) for truth in some)
+        for some in (
+            lost,
+            [truth for truth in cut if truth["kind"] == "on_backup"],
+            [truth for truth in cut if truth["kind"] == "outage"],
+        )
+    )
     pages = sum(len(one["paged_at"]) for one in incidents)
     true_ids = {one["id"] for matching in matches.values() for one in matching}
     true_ids |= {one["parent"] for one in incidents if one["id"] in true_ids and one["parent"]}
@@ -84,14 +102,26 @@ def score(truths: Sequence[Line], incidents: Sequence[Line]) -> Score:
         extra_pages=max(0, pages - false_pages - paged),
         precision=1 - false_pages / pages if pages else 1.0,
         cause_right=1 - len(wrong) / len(judged) if judged else 1.0,
-        median_detect_s=round(median(times), 1) if times else None,
-        p95_detect_s=round(times[min(len(times) - 1, int(len(times) * 0.95))], 1) if times else None,
+        median_detect_s=_median(times),
+        p95_detect_s=_p95(times),
+        median_backup_s=_median(backup),
+        p95_backup_s=_p95(backup),
+        median_silent_s=_median(silent),
+        p95_silent_s=_p95(silent),
         missed=tuple(_named(truth) for truth in detectable if not matches[id(truth)]),
         false=tuple(_named(one) for one in false),
         wrong=tuple(
             f"{_named(truth)} found as {_best(truth, matches[id(truth)])['cause']}" for truth in wrong
         ),
     )
+
+
+def _median(times: Sequence[float]) -> float | None:
+    return round(median(times), 1) if times else None
+
+
+def _p95(times: Sequence[float]) -> float | None:
+    return round(times[min(len(times) - 1, int(len(times) * 0.95))], 1) if times else None
 
 
 @dataclass

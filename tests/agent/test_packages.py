@@ -100,15 +100,21 @@ def test_the_unit_is_sound_and_gives_one_capability_only() -> None:
 
 UCI = """
 config_load() { :; }
-config_get_bool() { eval "$1=1"; }
+config_get_bool() { config_get "$1" "$2" "$3"; }
 config_get() {
     case "$2.$3" in
         agent.id) value='thcs-go-vap' ;;
+        agent.role) value='gateway' ;;
         agent.state_dir) value='/etc/schoolpulse-agent' ;;
         broker.url) value='mqtts://broker.example' ;;
         up1.name) value='wan' ;;
         up1.role) value='primary' ;;
         up1.interface) value='pppoe-wan' ;;
+        up2.name) value='lte' ;;
+        up2.role) value='backup' ;;
+        up2.interface) value='wwan0' ;;
+        up2.operator) value='Viettel' ;;
+        up2.metered) value='0' ;;
         dev1.name) value='in-1' ;;
         dev1.kind) value='printer' ;;
         dev1.method) value='tcp' ;;
@@ -119,7 +125,7 @@ config_get() {
     esac
     eval "$1=\\$value"
 }
-config_foreach() { case "$2" in uplink) "$1" up1 ;; device) "$1" dev1 ;; esac; }
+config_foreach() { case "$2" in uplink) "$1" up1; "$1" up2 ;; device) "$1" dev1 ;; esac; }
 """
 
 
@@ -131,10 +137,52 @@ def test_uci_becomes_a_configuration_that_is_good(tmp_path: Path) -> None:
     config.write_bytes(written.stdout)
     settings = load(config)
     assert (settings.agent.id, settings.broker.host) == ("thcs-go-vap", "broker.example")
-    assert [(u.name, u.interface) for u in settings.uplinks] == [("wan", "pppoe-wan")]
+    assert settings.agent.role == "gateway"
+    assert [(u.name, u.interface) for u in settings.uplinks] == [("wan", "pppoe-wan"), ("lte", "wwan0")]
+    assert [(u.operator, u.is_metered) for u in settings.uplinks] == [("", False), ("Viettel", False)]
     (device,) = settings.devices
     assert (device.method, device.port) == ("tcp", 9100)
     assert device.title == 'Máy in "văn phòng" \\ tầng 1'
+
+
+RULES = """
+INSTALL_DIR := install -d -m0755
+INSTALL_BIN := install -m0755
+INSTALL_CONF := install -m0600
+CP := cp -fpR
+"""
+PACKAGE = """
+define BuildPackage
+all:
+$(call Package/$(1)/install,$(OUT))
+endef
+"""
+
+
+def test_the_openwrt_makefile_installs_an_agent_that_runs(tmp_path: Path) -> None:
+    """By the real make and a stand-in for the build system's rules; there is no OpenWrt SDK here."""
+    (tmp_path / "rules.mk").write_text(RULES)
+    (tmp_path / "package.mk").write_text(PACKAGE)
+    root = tmp_path / "root"
+    folder = ROOT / "deploy/openwrt"
+    variables = [f"TOPDIR={tmp_path}", f"INCLUDE_DIR={tmp_path}", f"OUT={root}"]
+    subprocess.run([need("make"), "-s", "-C", str(folder), *variables, "all"], check=True)
+    modes = {
+        path: (root / path).stat().st_mode & 0o777
+        for path in (
+            "usr/bin/schoolpulse-agent",
+            "etc/init.d/schoolpulse-agent",
+            "etc/config/schoolpulse-agent",
+        )
+    }
+    assert list(modes.values()) == [0o755, 0o755, 0o600]
+    modules = root / "usr/lib/schoolpulse-agent"
+    assert not list(modules.rglob("__pycache__"))
+    command = [sys.executable, "-B", "-m", "schoolpulse_agent", "--version"]
+    said = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(modules)}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("schoolpulse-agent ")
 
 
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])

@@ -9,10 +9,11 @@ from timelines import T0, Timeline, play, school, seconds
 
 from schoolpulse.contract.models import Telemetry
 from schoolpulse.incidents.engine import Engine
-from schoolpulse.incidents.evidence import evidence_of
+from schoolpulse.incidents.evidence import Heard, evidence_of
 from schoolpulse.incidents.model import Cause, IncidentKind, SchoolStatus, Transition
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.roster import Roster
+from schoolpulse.incidents.samples import UplinkSeen
 from schoolpulse.messages import Received
 
 
@@ -343,3 +344,27 @@ def test_a_cut_line_at_a_school_that_loses_its_power_later_began_with_the_cut() 
         until=6000,
     )
     assert (story.only.cause, seconds(story.only.start)) == (Cause.LINE_CUT, 310)
+
+
+@pytest.mark.parametrize(("backup", "kind"), [(False, IncidentKind.OUTAGE), (True, IncidentKind.ON_BACKUP)])
+def test_a_line_that_flaps_under_a_living_connection_is_an_outage_without_a_backup(
+    backup: bool, kind: IncidentKind
+) -> None:
+    """Found in a storm: a school without any backup was said to be on it."""
+    engine = Engine(Policy(), Roster([school("s1", backup=backup)]))
+    transitions: list[Transition] = []
+    for message in Timeline("0-600 speaks").messages:
+        event = evidence_of(message)
+        if isinstance(event, Heard) and message.received_ms > T0 + 300_000:
+            at_ms = message.received_ms
+            looks = [
+                UplinkSeen(at_ms - back, "fibre", "primary", True, back == 5_000) for back in (15_000, 5_000)
+            ]
+            if backup:
+                looks.append(UplinkSeen(at_ms - 15_000, "lte", "backup", False, True))
+            event = event._replace(uplinks=tuple(looks))
+        assert event is not None
+        transitions += engine.apply(event)
+    assert [(one.incident.kind, one.incident.cause) for one in transitions if one.pages] == [
+        (kind, Cause.LINE_CUT)
+    ]

@@ -28,7 +28,7 @@ class Score:
 
     Recall is over detectable truths; precision over pages; times over those of `outages` that are a lost
     line, from its true start to the first page about it (or its confirmation, where it was muted): all of
-    them, those cut lines whose school had a backup to tell of it, and those whose school fell silent.
+    them, cut lines (not those that flap) whose school had a backup to tell of it, and those that fell silent.
     """
 
     outages: int
@@ -78,7 +78,7 @@ def score(truths: Sequence[Line], incidents: Sequence[Line]) -> Score:
     judged = [truth for truth in found if truth["end"] is not None and _has_ended(matches[id(truth)])]
     wrong = [truth for truth in judged if not _cause_is_right(truth, matches[id(truth)])]
     lost = [truth for truth in found if truth["kind"] in _BROADBAND]
-    cut = [truth for truth in lost if truth["cause"] == "line_cut"]
+    cut = [truth for truth in lost if truth["cause"] == truth.get("fault", "line_cut") == "line_cut"]
     times, backup, silent = (
         sorted(_detected_s(truth, matches[id(truth)]) for truth in some)
         for some in (

@@ -10,7 +10,7 @@ from schoolpulse.incidents.evidence import Heard
 from schoolpulse.incidents.freshness import SLACK_MS, world_ms
 from schoolpulse.incidents.samples import UplinkSeen
 from schoolpulse.incidents.state import SchoolState
-from schoolpulse.incidents.tracks import BACKUP, note_dip, recovered, suspect
+from schoolpulse.incidents.tracks import BACKUP, LINE, note_dip, recovered, suspect
 
 ROUND_MS = 3_000
 """Rows so near one another are one look at all uplinks."""
@@ -83,4 +83,5 @@ def _round(desk: Desk, school: SchoolState, heard: Heard, rows: tuple[UplinkSeen
             and desk.armed(desk.now_ms)
             and note_dip(desk, school, dropped.since_ms, at_ms)
         ):
-            opening.open_flapping(desk, school, BACKUP)
+            # Without a backup there was nothing in between: what it says now it kept until it was back.
+            opening.open_flapping(desk, school, BACKUP if school.backups else LINE)

@@ -197,6 +197,8 @@ TABLE = {
     "GET /api/v1/reports/periods": Row("viewer", Far.SHARED),
     "GET /api/v1/reports": Row("viewer", Far.HIDDEN, query=f"school={OWN}"),
     "GET /api/v1/reports/download": Row("viewer", Far.HIDDEN, query=f"school={OWN}&form=json"),
+    "GET /api/v1/export/giga": Row("viewer", Far.HIDDEN, query=f"school={OWN}"),
+    "GET /api/v1/export/netjson/{school_id}": Row("viewer", Far.HIDDEN),
     "GET /api/v1/calendar": Row("viewer", Far.SHARED),
     "GET /api/v1/maintenance": Row("viewer", Far.LISTED),
     "POST /api/v1/maintenance": Row("operator", Far.HIDDEN, WINDOW),

@@ -6,6 +6,8 @@ from http_client import Client
 from page_backend import Backend
 from prometheus_client.parser import text_string_to_metric_families
 
+from schoolpulse.incidents.model import SchoolStatus
+
 
 def test_alive(client: Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok", "version": "0.0.test"}
@@ -32,3 +34,15 @@ def test_metrics_are_what_prometheus_reads(client: Client, backend: Backend) -> 
         for sample in family.samples
     }
     assert found["schoolpulse_quarantined_messages_total"] == 3
+
+
+def test_metrics_count_schools_by_state(client: Client, backend: Backend) -> None:
+    school = backend.registry.schools()[0]
+    backend.live.on_status(school.id, SchoolStatus.DOWN, 0)
+    found = {
+        sample.labels["status"]: sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+        if sample.name == "schoolpulse_schools"
+    }
+    assert found == dict.fromkeys(SchoolStatus, 0) | {SchoolStatus.DOWN: 1, SchoolStatus.UNKNOWN: 5}

@@ -18,6 +18,7 @@ from schoolpulse.api import (
     endpoints,
     enrol,
     events,
+    exports,
     findings,
     guards,
     health,
@@ -87,6 +88,7 @@ def create_app(services: Services) -> FastAPI:
     maker = reports.maker_for(services)
     api.include_router(kpi.router(services, maker))
     api.include_router(reports.router(services, maker))
+    api.include_router(exports.router(services))
     api.include_router(events.router(services, encoder))
     api.include_router(users.router(services))
     api.include_router(tokens.router(services))

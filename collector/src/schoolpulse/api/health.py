@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from schoolpulse.api.gate import caller_of, shown_by
 from schoolpulse.api.guards import unknown_caller
 from schoolpulse.api.problems import ProblemDocument, Refused
 from schoolpulse.api.services import Services
+from schoolpulse.incidents.model import SchoolStatus
 
 _METRICS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -21,9 +25,26 @@ _METRICS: dict[int | str, dict[str, Any]] = {
 }
 
 
+class SchoolCounts(Collector):
+    """How many schools are in each state, counted when somebody looks."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Every state, those without schools too, so that an alert rule always has its series."""
+        counts = self._services.live.counts()
+        family = GaugeMetricFamily("schoolpulse_schools", "Schools by state", labels=["status"])
+        for status in SchoolStatus:
+            family.add_metric([status.value], counts.get(status, 0))
+        yield family
+
+
 def router(services: Services) -> APIRouter:
     """The routes over `services`."""
     routes = APIRouter(tags=["health"])
+    schools = CollectorRegistry()
+    schools.register(SchoolCounts(services))
 
     @routes.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -52,6 +73,7 @@ def router(services: Services) -> APIRouter:
     def metrics(request: Request) -> Response:
         """The collector's own figures in Prometheus' text format; `[access] metrics` says to whom."""
         check_reader(request)
-        return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        body = generate_latest(services.metrics.registry) + generate_latest(schools)
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
 
     return routes

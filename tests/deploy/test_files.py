@@ -47,6 +47,22 @@ def test_compose_mounts_files_that_are_there_and_starts_what_it_waits_for() -> N
     assert set(compose["services"]["collector"]["secrets"]) == set(compose["secrets"])
 
 
+def test_compose_begins_the_brokers_accounts_once(tmp_path: Path) -> None:
+    service = yaml(DEPLOY / "compose.yaml")["services"]["mosquitto"]
+    assert service["entrypoint"] == ["/bin/sh", "-ec"]
+    (script,) = service["command"]
+    begin, kept = tmp_path / "config/dynamic-security.json", tmp_path / "data/dynamic-security.json"
+    for folder in (begin.parent, kept.parent):
+        folder.mkdir()
+    script = script.replace("/mosquitto/", f"{tmp_path}/").replace("/usr/sbin/mosquitto", "echo")
+    for given, expected in (("first", "first"), ("second", "first")):
+        begin.write_text(given)
+        ran = subprocess.run([*service["entrypoint"], script], check=True, capture_output=True, text=True)
+        assert ran.stdout == f"-c {tmp_path}/config/mosquitto.conf\n"
+        assert kept.read_text() == expected
+        assert kept.stat().st_mode & 0o777 == 0o600
+
+
 def test_every_variable_of_compose_is_made_by_the_script() -> None:
     wanted = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text("utf-8")))
     script = (DEPLOY / "make_secrets.py").read_text("utf-8")

@@ -37,7 +37,7 @@ def connect(url: str) -> Engine:
             a newer release.
     """
     try:
-        engine = create_engine(url)
+        engine = create_engine(url, hide_parameters=True)  # among them are passwords: no error may show one
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise UsageError(
             f"the database's driver is missing: {error}",

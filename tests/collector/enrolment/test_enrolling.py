@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from collector.enrolment.fake_keeper import FakeKeeper
+from e2e.chaos import wait_until
 from fakes import FakeClock
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from schoolpulse.enrolment import tables
 from schoolpulse.enrolment.codes import REPEAT_MS
 from schoolpulse.enrolment.desk import AgentDesk
+from schoolpulse.enrolment.rounds import AgentRounds
 from schoolpulse.errors import ConfigError, UsageError
 from schoolpulse_agent.wire_code import ALPHABET, Code, check_character, parse_code
 
@@ -89,6 +92,22 @@ def test_neither_code_nor_password_stays_in_the_database(desk: AgentDesk, engine
     assert code not in text
     assert code.replace("-", "") not in text
     assert PASSWORD not in text
+
+
+def test_no_error_of_the_database_shows_a_secret(
+    desk: AgentDesk, engine: Engine, caplog: pytest.LogCaptureFixture, clock: FakeClock
+) -> None:
+    code = desk.make_code("gw-1", by="lan").code
+    tables.account.drop(engine)
+    with pytest.raises(SQLAlchemyError) as error:
+        desk.enrol(code, PASSWORD)
+    assert PASSWORD not in str(error.value)
+    rounds = AgentRounds(desk, lambda *_: True, clock)
+    rounds.start()
+    wait_until(lambda: bool(caplog.records), "the thread says so and goes on")
+    rounds.stop()
+    assert "Traceback" in caplog.text
+    assert PASSWORD not in caplog.text
 
 
 def test_a_school_without_an_agent_gets_one(desk: AgentDesk) -> None:

@@ -75,6 +75,7 @@ class _Desk:
         from schoolpulse.registry.repository import Registry  # noqa: PLC0415
 
         config = load(config_path)
+        self.public_url = config.http.public_url
         engine = config.open_state()
         self.clock = SystemClock()
         self.registry = Registry(engine, self.clock)
@@ -109,7 +110,7 @@ def _code(args: argparse.Namespace) -> int:
         sys.stdout.write(f"{made.code}\n")
         sys.stderr.write(
             f"for agent {agent_id}, once, until {_time(made.expires_ms)}. At the school:\n"
-            f"  schoolpulse-agent enroll {made.code} --server https://...\n"
+            f"  schoolpulse-agent enroll {made.code} --server {here.public_url or 'https://...'}\n"
         )
     return 0
 

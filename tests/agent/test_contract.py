@@ -67,3 +67,22 @@ def test_the_birth_is_taken(tmp_path: Path) -> None:
         births.append(decode(wire.topic(AGENT, wire.Kind.BIRTH), payload, FakeClock().now_ms()).body)
     assert [birth.probes for birth in births] == [["system", "interface", "wan", "modem", "reachability"]] * 2
     assert births[1].hardware == "TP-Link ArcherC7 v5"
+
+
+def test_a_classrooms_agent_is_taken(tmp_path: Path) -> None:
+    settings = parse(
+        CONFIG.replace("[agent]", '[agent]\nrole = "classroom"', 1).split("[[uplink]]")[0].encode()
+    )
+    clock = FakeClock()
+    measured: set[str] = set()
+    for name, probe in make_probes(settings, clock, Path("/")).items():
+        readings = probe.measure().readings
+        samples = [wire.Sample(r.measurement, clock.now_ms(), r.tags, r.fields) for r in readings]
+        body = wire.telemetry_body(boot_id(), "synced", wire.blocks_of(samples))
+        message = wire.telemetry_message("ab" * 16, 1, clock.now_ms(), body)
+        taken = decode(wire.topic(AGENT, wire.Kind.TELEMETRY), message, clock.now_ms()).body
+        measured |= {block.m for block in taken.blocks}
+        assert name in {"classroom", "wifi"}
+    assert "classroom" in measured
+    payload = wire.dumps(birth_message(settings, boot_id(), clock, 1, tmp_path))
+    assert decode(wire.topic(AGENT, wire.Kind.BIRTH), payload, clock.now_ms()).body.role == "classroom"

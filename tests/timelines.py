@@ -3,8 +3,10 @@
 A timeline is lines of ``[who:] when what``, times in seconds::
 
     0-300 speaks            a batch each 30 s with probe rounds each 10 s, all well
-    s2: 0-300 speaks dead   ... nothing answers beyond the gateway (also: backup, dns, abroad, captive);
-                            ``lean``: heartbeats without samples; ``spread``: each school at its own second
+    s2: 0-300 speaks dead   ... nothing answers beyond the gateway (also: backup, dns, abroad, captive,
+                            gateway); ``lean``: heartbeats without samples; ``spread``: each school at its
+                            own second; ``lossy``: a tenth is lost; ``lan``, ``no-printer``,
+                            ``no-switch``: what its devices say
     345 will                the broker says that the session ended
     900 returns             connects again, same boot (a new session and a birth)
     900 boots 40            connects again, booted 40 s ago
@@ -90,9 +92,11 @@ class Timeline:
 
 
 def _who(text: str) -> list[str]:
+    if "," in text:
+        return [one for part in text.split(",") for one in _who(part)]
     first, dots, last = text.partition("..")
     if not dots:
-        return text.split(",")
+        return [text]
     head = first.rstrip("0123456789")
     return [f"{head}{number}" for number in range(int(first[len(head) :]), int(last[len(head) :]) + 1)]
 
@@ -165,7 +169,10 @@ def _batch(
             ("international", "icmp", not dead and "abroad" not in how),
             ("national", "dns", not dead and "dns" not in how),
         ):
-            probes.append((at_ms, [f"{scope}-{method}", scope, method], [up, 9.0 if up else None, 0.0, None]))
+            loss = 0.1 if "lossy" in how and scope == "national" else 0.0
+            probes.append(
+                (at_ms, [f"{scope}-{method}", scope, method], [up, 9.0 if up else None, loss, None])
+            )
         captive = "captive" in how
         probes.append((at_ms, ["web", "national", "http"], [not dead and not captive, None, None, captive]))
         uplinks.append((at_ms, ["fibre", "primary"], [not backup, "cut" not in how]))
@@ -180,6 +187,15 @@ def _batch(
         ),
         Block.model_construct(m="wan", tags=["uplink", "role"], fields=["active", "carrier"], rows=uplinks),
     ]
+    if rounds and any(word == "lan" or word.startswith("no-") for word in how):
+        rows: list[Row] = [
+            (_ms(rounds[-1]), [name, kind, parent], ["no-switch" not in how and f"no-{kind}" not in how])
+            for name, kind, parent in (("switch-1", "switch", ""), ("printer-1", "printer", "switch-1"))
+        ]
+        rows += [(_ms(rounds[-1]), [f"pc-{n}", "pc", ""], [True]) for n in range(1, 6)]
+        blocks.append(
+            Block.model_construct(m="device", tags=["device", "kind", "parent"], fields=["up"], rows=rows)
+        )
     return Telemetry.model_construct(  # made well-formed above; validating thousands takes seconds
         v=1,
         stream=f"stream-{gateway.agent_id}",

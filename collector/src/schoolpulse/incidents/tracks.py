@@ -79,7 +79,8 @@ def note_dip(desk: Desk, school: SchoolState, from_ms: int, to_ms: int) -> bool:
     """Remember a short interruption, once however many kinds of evidence show it; whether it is flapping."""
     horizon = desk.now_ms - desk.policy.flap_window_ms
     school.dips = [dip for dip in school.dips if dip[1] > horizon]
-    if not any(from_ms <= dip[1] and to_ms >= dip[0] for dip in school.dips):
+    # One begins where the one before ended, where nothing was heard but the return.
+    if not any(from_ms < dip[1] and to_ms > dip[0] for dip in school.dips):
         school.dips.append([from_ms, to_ms])
     return len(school.dips) >= desk.policy.flap_dips
 

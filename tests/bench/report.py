@@ -57,8 +57,8 @@ def run() -> Iterator[dict[str, object]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = _configure(folder)
-        _fill_state(config, found)
-        _fill_sqlite(folder / "points.db", found, period)
+        fill_state(config, found)
+        fill_sqlite(folder / "points.db", found, period)
         yield from _by_command(config, folder, period)
         with Influx(folder / "influx") as part:
             _fill_influx(part, found, period)
@@ -131,7 +131,8 @@ def _in_process(store: PointStore, config: Path, period: Period) -> dict[str, ob
     return figures
 
 
-def _fill_state(config: Path, found: Facts) -> None:
+def fill_state(config: Path, found: Facts) -> None:
+    """Write registry and incidents."""
     database = load(config).open_state()
     Registry(database).upsert(found.schools)
     rows = [_row(incident) for incident in found.incidents]
@@ -175,7 +176,8 @@ def _series(schools: Sequence[School], period: Period) -> Iterator[Series]:
             yield "device", "up", device, end - 14 * DAY_MS, end, HOUR_MS
 
 
-def _fill_sqlite(path: Path, found: Facts, period: Period) -> None:
+def fill_sqlite(path: Path, found: Facts, period: Period) -> None:
+    """Write the hours of a year into an embedded store."""
     chance = random.Random(1)
     connection = open_to_write(path)
     connection.execute("PRAGMA synchronous=OFF")

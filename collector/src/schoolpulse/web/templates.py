@@ -7,11 +7,13 @@ import re
 from functools import cache
 
 from schoolpulse.i18n import Language
-from schoolpulse.web.assets import Asset, make_asset, read_page, web_texts
+from schoolpulse.web.assets import Asset, make_asset, read_page, static_assets, web_texts
 from schoolpulse.web.settings import PageSettings
 
 _PART = re.compile(r"\{\{>([a-z_]+)\}\}")
 _KEY = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
+_MODULE = re.compile(r'<script type="module" src="/static/(js/[a-z-]+\.js)">')
+_IMPORT = re.compile(rb'^(?:import|\}) .*?from "\./([a-z-]+\.js)";$', re.MULTILINE)
 _SECTION = re.compile(r'<body[^>]* data-section="([a-z]+)"')
 
 
@@ -27,6 +29,9 @@ def page(name: str, language: Language, settings: PageSettings) -> Asset:
     if section:
         mark = f'data-page="{section[1]}"'
         source = source.replace(mark, f'{mark} aria-current="page"')
+    script = _MODULE.search(source)
+    if script:
+        source = source.replace("</head>", _preloads(script[1], language) + "</head>")
     texts = {
         **web_texts(language),
         "language": language,
@@ -43,3 +48,16 @@ def assembled(name: str) -> str:
     while _PART.search(source):
         source = _PART.sub(lambda match: read_page(f"parts/{match[1]}").rstrip("\n"), source)
     return source
+
+
+def _preloads(script: str, language: Language) -> str:
+    """Lets the browser ask for everything that the script imports at once, and not file after file."""
+    needed, waiting = {script}, [script]
+    while waiting:
+        found = {f"js/{name.decode()}" for name in _IMPORT.findall(static_assets()[waiting.pop()].body)}
+        waiting += found - needed
+        needed |= found
+    texts = f'  <link rel="preload" as="fetch" href="/static/i18n/{language}.json" crossorigin>\n'
+    return texts + "".join(
+        f'  <link rel="modulepreload" href="/static/{name}">\n' for name in sorted(needed - {script})
+    )

@@ -1,7 +1,5 @@
 // Who looks at the page, and what they may do: pages offer nothing that would be refused.
 
-import { get } from "./api.js";
-
 const ROLES = ["viewer", "operator", "admin"];
 
 /** The caller as the collector knows them: `{state, name, role, schools}`; `state` as the API says it. */
@@ -10,7 +8,9 @@ export const session = await load();
 async function load() {
   let found = { state: "login", name: null, role: null, schools: null };
   try {
-    found = await get("session");
+    // Not by api.js: that waits for the texts, and both can come at once.
+    const answer = await fetch("/api/v1/session");
+    if (answer.ok) found = await answer.json();
   } catch {
     // Nothing answers: what follows finds out and says so.
   }

@@ -54,7 +54,7 @@ def test_a_repeated_question_does_not_undo_a_revocation(desk: AgentDesk, keeper:
     code = desk.make_code("gw-1", by="lan").code
     desk.enrol(code, PASSWORD)
     desk.revoke("gw-1", by="lan")
-    desk.enrol(code, PASSWORD)
+    assert desk.enrol(code, PASSWORD) is None
     assert keeper.accounts == {}
 
 
@@ -127,6 +127,8 @@ def test_a_classroom_is_not_the_gateway(desk: AgentDesk) -> None:
     school = desk._registry.school("thcs-1")
     assert school is not None
     assert (school.agent_id, [room.name for room in school.classrooms]) == ("gw-1", ["Phòng 101"])
+    with pytest.raises(UsageError, match="is the gateway"):
+        desk.make_code("gw-1", by="lan", school_id="thcs-1", classroom="Phòng 1")
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import Engine
@@ -18,8 +16,9 @@ from schoolpulse.enrolment.codes import Codes, MadeCode
 from schoolpulse.enrolment.keepers.base import AccountKeeper
 from schoolpulse.enrolment.keepers.registry import create_keeper
 from schoolpulse.enrolment.orders import Order, Orders
+from schoolpulse.enrolment.pem import pin_in, text_of
 from schoolpulse.enrolment.settings import AccountSettings, EnrolmentSettings
-from schoolpulse.errors import AccountsUnavailable, ConfigError, Problem, UsageError
+from schoolpulse.errors import AccountsUnavailable, UsageError
 from schoolpulse.ingest.settings import BrokerSettings
 from schoolpulse.registry.models import School
 from schoolpulse_agent import wire, wire_code
@@ -29,7 +28,6 @@ _log = logging.getLogger(__name__)
 RESERVED = frozenset({"admin", "accounts", "collector"})
 """Users of the broker that are no agents."""
 DAY_S = 86_400
-_MAX_FILE_BYTES = 64 * 1024
 
 
 Role = Literal["gateway", "classroom"]
@@ -44,6 +42,10 @@ class Registry(Protocol):
 
     def school_of(self, agent_id: str) -> School | None:
         """The school that the agent stands at."""
+        ...
+
+    def refresh(self) -> bool:
+        """Take up what another process changed."""
         ...
 
     def assign_agent(self, agent_id: str, school_id: str, *, by: str) -> None:
@@ -100,7 +102,7 @@ class AgentDesk:
         self._settings = settings
         self._broker = broker
         self._reserved = RESERVED | reserved | ({broker.username} if broker.username else set())
-        self.codes = Codes(engine, clock, self._pin)
+        self.codes = Codes(engine, clock, lambda: pin_in(self._settings.server_certificate_file))
         self.accounts = Accounts(engine, keeper, clock)
         self.orders = Orders(engine, clock)
 
@@ -171,6 +173,7 @@ class AgentDesk:
         else:
             self.agent_for(school_id, agent_id)
             if classroom is not None:
+                self._check_is_no_gateway(agent_id, school_id)
                 self._registry.assign_classroom(agent_id, school_id, classroom, by=by)
             elif self._registry.school_of(agent_id) is None:
                 self._registry.assign_agent(agent_id, school_id, by=by)
@@ -190,7 +193,7 @@ class AgentDesk:
             code = wire_code.parse_code(code_text)
         except ValueError:
             return None
-        ca_pem = _text_of(self._settings.broker_ca_file, "enrolment.broker_ca_file")
+        ca_pem = text_of(self._settings.broker_ca_file, "enrolment.broker_ca_file")
         with self._engine.begin() as connection:
             redeemed = self.codes.redeem(connection, code, password)
             if redeemed is None:
@@ -202,6 +205,9 @@ class AgentDesk:
             _log.info("agent %s has enrolled", agent_id)
         self._try_to_settle()
         account = self.accounts.get(agent_id)
+        if account is None or not account.active:
+            return None  # revoked since the first answer
+        self._registry.refresh()  # the code may be some seconds old, and made by another process
         school = self._registry.school_of(agent_id)
         return Welcome(
             agent_id=agent_id,
@@ -210,7 +216,7 @@ class AgentDesk:
             broker_url=self._settings.broker_url or self._broker.url,
             broker_protocol=self._broker.protocol,
             broker_ca_pem=ca_pem,
-            ready=account is not None and not account.owed and not account.trouble,
+            ready=not account.owed and not account.trouble,
             first=first,
         )
 
@@ -282,32 +288,16 @@ class AgentDesk:
                 f"{agent_id} is the name of a user of the broker", hint="choose another agent id"
             )
 
-    def _pin(self) -> str:
-        path = self._settings.server_certificate_file
-        pem = _text_of(path, "enrolment.server_certificate_file")
-        if pem is None:
-            return ""
-        begin, end = pem.find(ssl.PEM_HEADER), pem.find(ssl.PEM_FOOTER)
-        if begin < 0 or end < begin:
-            raise _unusable("enrolment.server_certificate_file", f"{path} holds no certificate")
-        return wire_code.pin_of(ssl.PEM_cert_to_DER_cert(pem[begin : end + len(ssl.PEM_FOOTER)]))
+    def _check_is_no_gateway(self, agent_id: str, school_id: str) -> None:
+        school = self._registry.school(school_id)
+        if school is not None and school.agent_id == agent_id:
+            raise UsageError(
+                f"{agent_id} is the gateway of {school_id}",
+                hint="a classroom's machine has a name of its own",
+            )
 
 
 def role_in(school: School | None, agent_id: str) -> Role:
     """What the agent is at its school."""
     rooms = school.classrooms if school is not None else ()
     return "classroom" if any(room.agent_id == agent_id for room in rooms) else "gateway"
-
-
-def _text_of(path: Path | None, setting: str) -> str | None:
-    if path is None:
-        return None
-    try:
-        with path.open("rb") as file:
-            return file.read(_MAX_FILE_BYTES).decode("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unusable(setting, f"{path} cannot be read: {error}") from error
-
-
-def _unusable(setting: str, message: str) -> ConfigError:
-    return ConfigError(f"{setting} cannot be used", [Problem(setting, message, "a PEM file")])

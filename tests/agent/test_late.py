@@ -24,6 +24,16 @@ def test_a_running_agent_loads_no_http_client() -> None:
     assert out == "[]\n"
 
 
+def test_a_tool_that_is_missing_costs_no_memory() -> None:
+    out = run("""
+        import sys
+        sys.modules.pop("subprocess", None)
+        from schoolpulse_agent.probes import tools
+        print(tools.run(["no-such-tool-anywhere"]).missing, "subprocess" in sys.modules)
+    """)
+    assert out == "True False\n"
+
+
 def test_a_module_that_was_put_off_works_when_it_is_used() -> None:
     out = run("""
         import sys

@@ -121,7 +121,8 @@ def test_figures_that_no_antenna_hears_are_none() -> None:
     "text", ["", "null", "[]", "{", '"Not supported"', '{"modem": 1}', '{"modem": []}', "[" * 100_000]
 )
 def test_what_is_no_answer_is_a_value_error(text: str) -> None:
-    for parse in (says.parse_mmcli_list, says.parse_mmcli_modem, says.parse_uqmi_system):
+    parsers = (says.parse_mmcli_list, says.parse_mmcli_modem, says.parse_uqmi_system, says.parse_netifd)
+    for parse in parsers:
         with pytest.raises(ValueError, match=r".+"):
             parse(text)
     with pytest.raises(ValueError, match=r".+"):
@@ -162,6 +163,22 @@ def test_an_answer_with_any_value_replaced_breaks_nothing(name: str) -> None:
 
 
 # ---- which uplinks are asked
+
+
+def test_openwrts_network_daemon_tells_which_line_is_a_modems(tmp_path: Path) -> None:
+    usb = Uplink("wan2", "backup", "usb0")
+    surroundings = machine(tmp_path, Uplink("wan", "primary", "eth1"), usb)
+    answers = Tools(ubus=capture("netifd-dump"), mmcli="")
+    probe = ModemProbe(Own(), surroundings, answers)
+    for _ in range(3):
+        probe.measure()
+        clock_of(surroundings).advance(60)
+    assert answers.asked.count("ubus call network.interface dump") == 1
+    lines = WanProbe(60, surroundings).measure().readings
+    assert [dict(line.tags)["technology"] for line in lines] == ["unknown", "mobile"]
+    clock_of(surroundings).advance(3600)
+    answers.answers["ubus"] = '{"interface": 1}'
+    assert probe.measure().readings == []
 
 
 def test_only_mobile_uplinks_have_a_modem(tmp_path: Path) -> None:

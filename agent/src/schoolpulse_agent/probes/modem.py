@@ -1,11 +1,13 @@
 """Measurement `modem`: over which technology and operator a mobile line goes, and how good the signal is.
 
 Asked are ModemManager's `mmcli`, else `uqmi` on OpenWrt; one that is missing is looked for now and then.
+Which lines are mobile the configuration says, else the kernel, else OpenWrt's `ubus`.
 A line whose modem speaks to neither has what the configuration says of it, in `wan` and in the birth.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -55,6 +57,8 @@ class ModemProbe:
         self._missing_until: dict[str, float] = {}
         self._set_up: set[str] = set()
         self._troubles: dict[str, str] = {}
+        self._netifd_at = 0.0
+        self._by_netifd: frozenset[str] = frozenset()
 
     def measure(self) -> Round:
         """A reading for each uplink that has a modem, at changes and otherwise now and then."""
@@ -88,7 +92,26 @@ class ModemProbe:
         routes = default_routes(self._root)
         uplinks = located(self._uplinks, routes, self._interface)
         self._interface = routes[0].interface if routes else self._interface
-        return [uplink for uplink in uplinks if uplink.interface and has_modem(uplink, self._root)]
+        return [u for u in uplinks if u.interface and (has_modem(u, self._root) or self._netifd_says(u))]
+
+    def _netifd_says(self, uplink: Uplink) -> bool:
+        """Whether OpenWrt's network daemon runs a modem's protocol on the interface; asked now and then."""
+        if uplink.technology:
+            return False
+        now = self._clock.monotonic()
+        if now >= self._netifd_at:
+            self._netifd_at = now + _LOOK_AGAIN_S
+            said = self._run(("ubus", "call", "network.interface", "dump"))
+            self._by_netifd = frozenset()
+            if not said.trouble:
+                from schoolpulse_agent.probes import modem_says as says  # noqa: PLC0415  # only on OpenWrt
+
+                with contextlib.suppress(ValueError):
+                    self._by_netifd = says.parse_netifd(said.text)
+        is_mobile = uplink.interface in self._by_netifd
+        if is_mobile and self._generations is not None:
+            self._generations.setdefault(uplink.name, "mobile")
+        return is_mobile
 
     def _ask_modemmanager(self, mobile: list[Uplink]) -> dict[str, ModemSaid]:
         """What ModemManager's modems say, by the name of the uplink that is theirs."""

@@ -30,6 +30,9 @@ GENERATIONS = {
 }
 """Radio technologies as the tools name them, and the generation that they belong to."""
 
+MODEM_PROTOCOLS = frozenset({"3g", "directip", "mbim", "modemmanager", "ncm", "qmi", "wwan"})
+"""Protocols of OpenWrt's netifd that speak to a modem."""
+
 _RADIO_OF = {"5g": ("5g", "5gnr"), "4g": ("lte",), "3g": ("umts", "wcdma"), "2g": ("gsm",)}
 _NEWEST_FIRST = ("5g", "4g", "3g", "2g")
 _MAX_NAME = 64
@@ -51,6 +54,19 @@ class ModemSaid(NamedTuple):
     quality_ratio: float | None = None
     ports: tuple[str, ...] = ()
     """Network interfaces that are the modem's."""
+
+
+def parse_netifd(text: str) -> frozenset[str]:
+    """The interfaces that a modem's protocol runs on, out of ``ubus call network.interface dump``.
+
+    Raises:
+        ValueError: it is no such answer.
+    """
+    interfaces = _table(text).get("interface")
+    if not isinstance(interfaces, list):
+        raise ValueError("no list of interfaces")
+    mobile = (one for one in interfaces if isinstance(one, dict) and one.get("proto") in MODEM_PROTOCOLS)
+    return frozenset(name for one in mobile if isinstance(name := one.get("l3_device"), str))
 
 
 def parse_mmcli_list(text: str) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Callable, NamedTuple
 
 TIMEOUT_S = 10.0
@@ -23,12 +25,20 @@ class Said(NamedTuple):
 Run = Callable[[Sequence[str]], Said]
 
 
+def is_installed(program: str, path: str) -> bool:
+    """Whether `program` is a file itself, or lies in one of the folders of `path`."""
+    folders = [""] if "/" in program else [folder for folder in path.split(":") if folder]
+    return any((Path(folder) / program).is_file() for folder in folders)
+
+
 def run(command: Sequence[str], timeout_s: float = TIMEOUT_S) -> Said:
     """Run `command` until it ends by itself, has said too much, or takes longer than `timeout_s`."""
-    import subprocess  # noqa: PLC0415  # a megabyte that a gateway without a modem does not need
-    import threading  # noqa: PLC0415  # stands beside the other
+    path = os.environ.get("PATH", "") + ":" + _SYSTEM_PATH
+    if not is_installed(command[0], path):
+        return Said("", f"{command[0]} is not installed", missing=True)
+    import subprocess  # noqa: PLC0415  # a megabyte that an agent without any such program does not need
 
-    environment = {"PATH": os.environ.get("PATH", "") + ":" + _SYSTEM_PATH, "LC_ALL": "C"}
+    environment = {"PATH": path, "LC_ALL": "C"}
     environment.update({key: value for key, value in os.environ.items() if key.startswith("DBUS_")})
     try:
         process = subprocess.Popen(  # noqa: S603  # a fixed list of words, never a shell
@@ -39,8 +49,6 @@ def run(command: Sequence[str], timeout_s: float = TIMEOUT_S) -> Said:
             env=environment,
             start_new_session=True,
         )
-    except FileNotFoundError:
-        return Said("", f"{command[0]} is not installed", missing=True)
     except OSError as error:
         return Said("", f"{command[0]}: {error.strerror}")
     with process:

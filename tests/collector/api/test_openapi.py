@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -32,7 +33,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 ENDLESS = "/api/v1/events"
-EXAMPLES = 5
+EXAMPLES = 4
 """Requests of each kind to each route."""
 
 
@@ -40,6 +41,25 @@ EXAMPLES = 5
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     with whole_collector(tmp_path_factory.mktemp("whole")) as made:
         yield made
+
+
+def test_every_request_and_answer_has_an_example_that_fits(whole: Whole) -> None:
+    document = whole.app.openapi()
+    count, wrong = 0, []
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            for what, body in [("", operation.get("requestBody", {})), *operation["responses"].items()]:
+                content = body.get("content", {}).get("application/json")
+                if content is None:
+                    continue
+                count += 1
+                schema = {**content["schema"], "components": document["components"]}
+                validator = Draft202012Validator(schema)
+                examples = [content["example"]] if "example" in content else content["examples"].values()
+                faults = [fault.message for one in examples for fault in validator.iter_errors(one)]
+                wrong += [f"{method.upper()} {path} {what}: {fault}" for fault in faults]
+    assert count > 60
+    assert not wrong, "give the field an example of its own (Field(examples=[..])):\n" + "\n".join(wrong)
 
 
 @pytest.mark.parametrize("mode", GenerationMode)

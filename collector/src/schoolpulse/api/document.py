@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from schoolpulse.access.models import Role
+from schoolpulse.api.examples import Examples
 from schoolpulse.api.guards import EVERYWHERE
 from schoolpulse.api.problems import ProblemDocument
 from schoolpulse.api.schemas import Problem
@@ -28,6 +29,7 @@ def complete(app: FastAPI) -> None:
             schemas.setdefault("Problem", Problem.model_json_schema())
             for method, operation in _operations(document):
                 _describe(method, operation)
+                _exemplify(operation, Examples(schemas))
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             app.openapi_schema = document
@@ -69,3 +71,13 @@ def _describe(method: str, operation: dict[str, Any]) -> None:
     for status, described in ProblemDocument.responses(*sorted(statuses)).items():
         responses.setdefault(str(status), described)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _exemplify(operation: dict[str, Any], examples: Examples) -> None:
+    """Give an example to every JSON body that is asked for or answered."""
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for body in bodies:
+        for kind, content in body.get("content", {}).items():
+            if kind == "application/json" and not {"example", "examples"} & content.keys():
+                schema = content.get("schema", {})
+                content["example"] = examples.whole(schema, examples.of(schema))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from pydantic import BaseModel, Field
 
 from schoolpulse.api.gate import caller_of, shown_by
 from schoolpulse.api.guards import unknown_caller
@@ -23,6 +24,20 @@ _METRICS: dict[int | str, dict[str, Any]] = {
         "content": {"text/plain": {"schema": {"type": "string"}, "example": "# TYPE schoolpulse_up gauge\n"}},
     }
 }
+
+
+class Health(BaseModel):
+    """That it lives."""
+
+    status: str = Field(examples=["ok"])
+    version: str = Field(examples=["0.1.0"])
+
+
+class Readiness(BaseModel):
+    """Whether every part works; each says ``ok`` or what is wrong."""
+
+    status: Literal["ready", "not ready"]
+    parts: dict[str, str] = Field(examples=[{"broker": "ok", "store": "ok"}])
 
 
 class SchoolCounts(Collector):
@@ -47,11 +62,15 @@ def router(services: Services) -> APIRouter:
     schools.register(SchoolCounts(services))
 
     @routes.get("/healthz")
-    async def healthz() -> dict[str, str]:
+    async def healthz() -> Health:
         """The process lives and answers."""
-        return {"status": "ok", "version": services.version}
+        return Health(status="ok", version=services.version)
 
-    @routes.get("/readyz", responses={503: {"description": "A part is away; `parts` says which and why"}})
+    @routes.get(
+        "/readyz",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "A part is away; `parts` says which and why"}},
+    )
     def readyz() -> JSONResponse:
         """Whether every part works: 200, or 503 with what is wrong of each."""
         parts = dict(services.ready())

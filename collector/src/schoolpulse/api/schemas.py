@@ -131,41 +131,41 @@ class SeriesOut(_Answer):
 
     tags: dict[str, str] = Field(examples=[{"scope": "national"}])
     at_ms: list[int] = Field(description="Where each window begins")
-    mean: list[float]
-    min: list[float]
-    max: list[float]
-    count: list[int]
+    mean: list[float] = Field(examples=[[8.4]])
+    min: list[float] = Field(examples=[[7.9]])
+    max: list[float] = Field(examples=[[11.2]])
+    count: list[int] = Field(examples=[[30]])
 
 
 class SeriesAnswer(_Answer):
     """One field of one measurement of a school over time."""
 
-    school: str
-    measurement: str
-    field: str
+    school: str = Field(examples=["thcs-go-vap"])
+    measurement: str = Field(examples=["reachability"])
+    field: str = Field(examples=["rtt_ms"])
     from_ms: int
     to_ms: int
-    step_ms: int
+    step_ms: int = Field(examples=[300_000])
     series: list[SeriesOut]
 
 
 class IncidentOut(_Answer):
     """An incident as it stands."""
 
-    id: str
+    id: str = Field(examples=["i7f21c90a4b3d"])
     kind: IncidentKind
     cause: Cause
     scope: Scope
-    school: str | None
-    provider: str | None
-    device: str | None
+    school: str | None = Field(examples=["thcs-go-vap"])
+    provider: str | None = Field(examples=["VNPT"])
+    device: str | None = Field(examples=[None])
     start: int = Field(description="When it began in the world")
     end: int | None
     detected_at: int
     confirmed_at: int
     resolved_at: int | None
     paged_at: list[int]
-    parent: str | None
+    parent: str | None = Field(examples=[None])
 
     @classmethod
     def of(cls, incident: Incident) -> IncidentOut:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.access.models import Role
-from schoolpulse.access.users import NAME, User
+from schoolpulse.access.users import User
 from schoolpulse.api.guards import Admin
 from schoolpulse.api.params import known_schools
 from schoolpulse.api.problems import ProblemDocument, not_found
 from schoolpulse.api.services import Services
 
-UserName = Annotated[str, Path(pattern=NAME, examples=["lan.nguyen"])]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
+UserName = Annotated[str, Path(pattern=_NAME, examples=["lan.nguyen"])]
 Password = Annotated[str, Field(min_length=1, max_length=200, examples=["bốn từ không ai đoán"])]
 Schools = Annotated[
     list[Annotated[str, Field(max_length=128)]] | None,
@@ -25,7 +26,7 @@ Schools = Annotated[
 class UserIn(BaseModel):
     """Somebody new."""
 
-    name: Annotated[str, Field(pattern=NAME, examples=["lan.nguyen"])]
+    name: Annotated[str, Field(pattern=_NAME, examples=["lan.nguyen"])]
     password: Password
     role: Annotated[Role, Field(examples=["operator"])]
     schools: Schools = None

@@ -163,8 +163,12 @@ def test_an_agent_that_nobody_knows_gets_no_code(desk: AgentDesk) -> None:
 def test_a_code_carries_the_pin_of_the_servers_certificate(desk: AgentDesk, tmp_path: Path) -> None:
     file = tmp_path / "server.pem"
     desk._settings = desk._settings.model_copy(update={"server_certificate_file": file})
-    with pytest.raises(ConfigError):
-        desk.make_code("gw-1", by="lan")
+    header, footer = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    for content in (None, "nothing", f"{footer}{header}", f"{header}\nA\n{footer}\n", "\x80"):
+        if content is not None:
+            file.write_text(content, "latin-1")
+        with pytest.raises(ConfigError):
+            desk.make_code("gw-1", by="lan")
     file.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     code = parse_code(desk.make_code("gw-1", by="lan").code)
     assert len(code.pin) == 16

@@ -39,7 +39,10 @@ def pin_in(path: Path | None) -> str:
     begin, end = pem.find(ssl.PEM_HEADER), pem.find(ssl.PEM_FOOTER)
     if begin < 0 or end < begin:
         raise _unusable(_SERVER, f"{path} holds no certificate")
-    return wire_code.pin_of(ssl.PEM_cert_to_DER_cert(pem[begin : end + len(ssl.PEM_FOOTER)]))
+    try:
+        return wire_code.pin_of(ssl.PEM_cert_to_DER_cert(pem[begin : end + len(ssl.PEM_FOOTER)]))
+    except ValueError as error:
+        raise _unusable(_SERVER, f"{path} holds no certificate") from error
 
 
 def _unusable(setting: str, message: str) -> ConfigError:

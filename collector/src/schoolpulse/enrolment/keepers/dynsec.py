@@ -15,8 +15,9 @@ from schoolpulse.enrolment.keepers.base import Wanted
 from schoolpulse_agent import wire
 from schoolpulse_agent.wire import Kind
 
-CHUNK = 50
-"""Agents in one message: about 80 kB of commands, below what any sensible broker limits a packet to."""
+CHUNK = 5
+"""Agents in one message. The plugin writes its whole file for each of their commands, and meanwhile the broker
+does nothing else: between messages it must breathe."""
 READS = (Kind.CONFIRM, Kind.COMMAND)
 _BENIGN = frozenset({"Client not found", "Role not found"})
 """What the plugin says to the removal of something that is not there."""

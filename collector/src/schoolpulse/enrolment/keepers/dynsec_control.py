@@ -6,7 +6,7 @@ import json
 import secrets
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from schoolpulse.ingest.settings import BrokerSettings
 TOPIC = "$CONTROL/dynamic-security/v1"
 ANSWERS = TOPIC + "/response"
 TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 60.0
+"""With thousands of accounts the plugin takes about a second for each command."""
 
 
 class MqttControl:
@@ -81,16 +83,18 @@ class _Conversation:
             body = {"commands": [{**command, "correlationData": self._mark} for command in commands]}
             self._client.publish(TOPIC, json.dumps(body).encode(), qos=1)
             self._wait(
-                lambda: len(self._answers) >= len(commands), "its dynamic security plugin does not answer"
+                lambda: len(self._answers) >= len(commands),
+                "its dynamic security plugin does not answer",
+                ANSWER_TIMEOUT_S,
             )
         finally:
             self._client.disconnect()
             self._client.loop_stop()
         return self._answers[: len(commands)]
 
-    def _wait(self, done: Any, otherwise: str) -> None:
+    def _wait(self, done: Callable[[], bool], otherwise: str, timeout_s: float = TIMEOUT_S) -> None:
         with self._changed:
-            in_time = self._changed.wait_for(lambda: self._refusal or done(), TIMEOUT_S)
+            in_time = self._changed.wait_for(lambda: self._refusal or done(), timeout_s)
             if self._refusal or not in_time:
                 raise OSError(self._refusal or otherwise)
 

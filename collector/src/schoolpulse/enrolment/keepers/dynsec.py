@@ -16,7 +16,7 @@ from schoolpulse_agent import wire
 from schoolpulse_agent.wire import Kind
 
 CHUNK = 5
-"""Agents in one message. The plugin writes its whole file for each of their commands, and meanwhile the broker
+"""Agents in one message. The plugin writes its whole file for each of their commands; meanwhile the broker
 does nothing else: between messages it must breathe."""
 READS = (Kind.CONFIRM, Kind.COMMAND)
 _BENIGN = frozenset({"Client not found", "Role not found"})

@@ -107,6 +107,7 @@ def gather(
     schools: Sequence[School] | None = None,
     *,
     measurements: bool = True,
+    devices: bool = True,
 ) -> Facts:
     """Read everything; `to_ms` is not in the future.
 
@@ -116,6 +117,7 @@ def gather(
         to_ms: its end, or now.
         schools: whom it is about; all without.
         measurements: whether speed tests and devices are wanted too.
+        devices: whether devices are to be counted, which is the dearest of it.
 
     Raises:
         StoreUnavailable: the store cannot answer.
@@ -136,7 +138,7 @@ def gather(
         first_seen=sources.first_seen(),
         present=None if empty else _present(sources.store, from_ms, to_ms, ids),
         speed=_speed(sources.store, from_ms, to_ms, ids) if measurements and not empty else {},
-        devices=_devices(sources.store, to_ms, found) if measurements and not empty else None,
+        devices=_devices(sources.store, to_ms, found) if measurements and devices and not empty else None,
     )
 
 

@@ -149,7 +149,7 @@ class Reports:
         before = period.before()
         if facts.first_seen and min(facts.first_seen.values()) >= before.to_ms:
             return None
-        return gather(self._sources, before.from_ms, before.to_ms, schools)
+        return gather(self._sources, before.from_ms, before.to_ms, schools, devices=False)
 
     def _schools(self, school: str | None, only: frozenset[str] | None) -> list[School]:
         return [

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from page_backend import Backend, district, served
 
+from schoolpulse.access.models import CONSOLE, Role
 from schoolpulse.api.app import create_app
 from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.events import Feed
@@ -165,5 +166,32 @@ def test_viewers_who_saw_the_same_share_the_encoding(backend: Backend, school: S
     one, two = (feed.since(backend.live.epoch, revision, None) for _ in range(2))
     assert one[1] is two[1]
     for number in range(300):
-        feed.since("", 0, f"nobody-{number}")
+        feed.since("", 0, frozenset({f"nobody-{number}"}))
     assert feed.since(backend.live.epoch, revision, None)[0] == one[0]
+
+
+def test_who_is_limited_to_schools_is_told_of_those_alone(backend: Backend, address: str) -> None:
+    near, far = [one for one in backend.registry.schools() if one.agent_id][:2]
+    _, token = backend.services.access.tokens.create(CONSOLE, Role.VIEWER, schools=[near.id])
+    with listening(address, Authorization=f"Bearer {token}") as stream:
+        first = stream.next("snapshot")
+        assert [one["id"] for one in first.data["schools"]] == [near.id]
+        assert first.data["kpi"]["schools"] == 1
+        backend.opens(far, IncidentKind.OUTAGE, SchoolStatus.DOWN, Cause.UNKNOWN)
+        backend.opens(near, IncidentKind.OUTAGE, SchoolStatus.DOWN, Cause.UNKNOWN)
+        change = stream.next("change")
+        while not change.data["incidents"]:
+            change = stream.next("change")
+        assert [one["school"] for one in change.data["incidents"]] == [near.id]
+        assert change.data["kpi"]["by_status"]["down"] == 1
+
+
+def test_a_viewer_whose_token_is_revoked_sees_no_more(backend: Backend) -> None:
+    access = backend.services.access
+    backend.app = create_app(replace(backend.services, look_again_s=0.05))
+    token, text = access.tokens.create(CONSOLE, Role.VIEWER)
+    with served(backend) as address, listening(address, Authorization=f"Bearer {text}") as stream:
+        stream.next("snapshot")
+        stream.next("tick")
+        access.tokens.revoke(token.prefix)
+        stream.ends()

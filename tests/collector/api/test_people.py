@@ -82,20 +82,20 @@ def test_windows_come_by_the_page_and_by_the_range(whole: Whole) -> None:
     assert [one["id"] for one in early] == found[:1]
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "where"),
-    [
-        ({"from_ms": 2, "to_ms": 1}, 422, "to_ms"),
-        ({"from_ms": 1, "to_ms": 2, "school": "nobody"}, 404, None),
-        ({"from_ms": -1, "to_ms": 2}, 422, "from_ms"),
-        ({"from_ms": 1}, 422, "to_ms"),
-        ({"from_ms": 1, "to_ms": 2, "reason": "a\nb"}, 422, "reason"),
-        ({"from_ms": 1, "to_ms": 2, "provider": "x" * 65}, 422, "provider"),
-    ],
-)
-def test_work_that_cannot_be_is_refused(whole: Whole, body: Any, status: int, where: str | None) -> None:
-    problem = ask(whole, "POST", "/maintenance", body, expect=status)
-    assert [one["where"] for one in problem.get("errors", [])] == ([where] if where else [])
+REFUSED: list[tuple[Any, int, str | None]] = [
+    ({"from_ms": 2, "to_ms": 1}, 422, "to_ms"),
+    ({"from_ms": 1, "to_ms": 2, "school": "nobody"}, 404, None),
+    ({"from_ms": -1, "to_ms": 2}, 422, "from_ms"),
+    ({"from_ms": 1}, 422, "to_ms"),
+    ({"from_ms": 1, "to_ms": 2, "reason": "a\nb"}, 422, "reason"),
+    ({"from_ms": 1, "to_ms": 2, "provider": "x" * 65}, 422, "provider"),
+]
+
+
+def test_work_that_cannot_be_is_refused(whole: Whole) -> None:
+    for body, status, where in REFUSED:
+        problem = ask(whole, "POST", "/maintenance", body, expect=status)
+        assert [one["where"] for one in problem.get("errors", [])] == ([where] if where else [])
 
 
 def test_endpoints_show_how_they_do_and_nothing_secret(whole: Whole) -> None:

@@ -28,8 +28,6 @@ from schoolpulse.live import Snapshot
 
 QUIET_TICKS = 5
 """A ``tick`` is sent after so many rounds without a change."""
-LOOK_AGAIN_S = 10.0
-"""So long a viewer goes on seeing after a session or a token is over."""
 _CACHED = 64
 Seen = frozenset[str] | None
 """The ids of the schools that a viewer is shown; None for all."""
@@ -103,7 +101,7 @@ def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
             loop = asyncio.get_running_loop()
             looked_s = loop.time()
             while not services.live.closed:
-                if loop.time() - looked_s >= LOOK_AGAIN_S:
+                if loop.time() - looked_s >= services.look_again_s:
                     looked_s = loop.time()
                     if not await still_the_same(request, services.access):
                         return

@@ -97,8 +97,8 @@ class Services:
 
     `ready` answers per part of the collector with ``ok`` or with what is wrong in a short sentence; it may
     block. Without `agents`, `people` or `records`, nothing of theirs is served. `tick_s` is how often viewers
-    are told of changes, which merges what happens in between.
-    `public_url` is where people open the page, if that is known.
+    are told of changes, which merges what happens in between; `look_again_s` how often it is looked whether
+    their session still holds. `public_url` is where people open the page, if that is known.
     """
 
     access: Access
@@ -115,6 +115,7 @@ class Services:
     people: People | None = None
     tick_s: float = 1.0
     max_viewers: int = 500
+    look_again_s: float = 10.0
     public_url: str = ""
     page: PageSettings = field(default_factory=PageSettings)
     calendar: CalendarSettings | None = None

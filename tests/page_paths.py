@@ -26,6 +26,7 @@ def acting(real: RealPage) -> dict[str, str]:
     school = real.district.schools[0].id
     return {
         "devices": "/devices",
+        "school-real": f"/schools/{school}",
         "registry": "/registry",
         "edit": f"/registry/schools/{school}",
         "import": "/registry/import",

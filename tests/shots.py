@@ -38,7 +38,7 @@ def shoot(
                 page.goto(f"{address}{path}{joint}lang={language}&theme={theme}")
                 page.wait_for_selector("#pulse[data-state=live], #pulse[hidden]", state="attached")
                 page.wait_for_function(SETTLED)
-                page.wait_for_load_state("networkidle") if name == "school" else None
+                page.wait_for_load_state("networkidle") if name.startswith("school") else None
                 picture = folder / f"{name}-{language}-{size}-{theme}.png"
                 page.screenshot(path=picture, full_page=size != "wall" and name != "wall")
                 yield picture

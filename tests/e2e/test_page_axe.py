@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 
 WATCHING = ("wall", "list", "map", "school", "incidents", "incident", "health")
 ACTING = (
-    *("devices", "registry", "edit", "import", "start"),
+    *("devices", "school-real", "registry", "edit", "import", "start"),
     *("maintenance", "reports", "endpoints", "users"),
 )
 SETTLED = (

@@ -14,6 +14,7 @@ from schoolpulse.api.agents import EnrolmentState
 from schoolpulse.i18n import LANGUAGES, Language
 from schoolpulse.incidents.model import Cause, Change, IncidentKind, SchoolStatus, Scope
 from schoolpulse.notify.history import EndpointStatus
+from schoolpulse.registry.findings import KINDS
 from schoolpulse.web.assets import static_assets, web_texts
 from schoolpulse.web.templates import assembled
 
@@ -36,6 +37,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
         *("kpi", "connected", "broadband", "measured", "outages", "lost", "on_backup", "speed", "devices"),
     },
     "web.language.": set(LANGUAGES),
+    "web.finding.": {*KINDS, "up", "down"},
     "web.devices.": {"seen_only", "recorded_only"},
     "web.enrolment.": set(get_args(EnrolmentState)),
     "web.import.": {"mistakes", "warnings", "mistakes_count", "warnings_count", "new", "changed", "same"},

@@ -5,6 +5,7 @@ import { formDialog } from "./dialog.js";
 import { District } from "./district.js";
 import { byId, h, say, sayNone, sign } from "./dom.js";
 import { agentField, newSchoolFields, schoolOf } from "./record-fields.js";
+import { runFindings } from "./registry-findings.js";
 import { Table } from "./table.js";
 import { number, plain, shortTime, t, technology, tOr } from "./texts.js";
 
@@ -85,7 +86,7 @@ async function drawChanges() {
     ],
   });
   const load = async () => {
-    const answer = await get("registry/changes", { limit: 25, ...(next && { before: next }) });
+    const answer = await get("registry/changes", { limit: 10, ...(next && { before: next }) });
     rows = [...rows, ...answer.items];
     next = answer.next;
     changes.show(rows);
@@ -97,6 +98,7 @@ async function drawChanges() {
 
 const fieldCell = ({ field, old, new: now }) => h("small", {}, `${field}: `, old ? h("span", { class: "was" }, old) : "", ` → ${now ?? "–"}`);
 
+runFindings((id) => district.name(id));
 byId("search").addEventListener("input", show);
 byId("export-xlsx").addEventListener("click", () => save("xlsx"));
 byId("export-csv").addEventListener("click", () => save("csv"));

@@ -7,6 +7,7 @@ import { runFrame } from "./frame.js";
 import { drawHistory } from "./history.js";
 import { Live } from "./live.js";
 import { drawNow, SCOPES, tickState } from "./school-now.js";
+import { runRecord } from "./school-record.js";
 import { loadIncidents, loadPast, ofUplink, RANGES, suitableRange } from "./series.js";
 import { t } from "./texts.js";
 
@@ -147,6 +148,7 @@ for (const [at, button] of ranges.entries()) {
   });
 }
 showChoice();
+runRecord(id);
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") location.assign("/");

@@ -18,9 +18,11 @@ from parts.influx import Influx
 from schoolpulse.__main__ import main
 from schoolpulse.doctor import certificates
 from schoolpulse.doctor.broker import look_at_configuration
+from schoolpulse.doctor.endpoints import look_at as look_at_endpoints
 from schoolpulse.doctor.findings import Level
 from schoolpulse.grafana.publish import Influx as GrafanaInflux
 from schoolpulse.grafana.publish import Target, publish
+from schoolpulse.notify.settings import EndpointSettings
 
 DAY_S = 86_400
 
@@ -157,6 +159,41 @@ def test_a_certificate_of_an_unknown_authority(broker: ShippedBroker) -> None:
     (finding,) = certificates.look_at("broker", "127.0.0.1", broker.port, tls=True, ca_file=None, now_s=0)
     assert "not trusted" in finding.seen
     assert finding.level is Level.BAD
+
+
+def findings_of(*endpoints: dict[str, Any]) -> list[tuple[str, str]]:
+    settings = [EndpointSettings.model_validate(one) for one in endpoints]
+    found = list(look_at_endpoints(settings, time.time()))
+    assert all(one.do for one in found if one.level is not Level.OK)
+    return [(one.level, one.seen) for one in found]
+
+
+def test_endpoints_that_cannot_be_told(tmp_path: Path) -> None:
+    (tmp_path / "none").write_text("whsec_!")
+    file = {"secret_file": tmp_path / "missing"}
+    secret = {"secret": "whsec_" + "c2Nob29scHVsc2Utc2Nob29scHVsc2Uh"}
+    assert [level for level, _ in findings_of()] == ["warn"]
+    (told,) = findings_of({"id": "a", "url": "https://127.0.0.1/hook", **secret})
+    assert told == ("bad", "127.0.0.1 leads into a private network: every delivery is refused")
+    (told,) = findings_of({"id": "a", "url": "https://nobody.invalid/hook", **secret})
+    assert told == ("bad", "the name nobody.invalid is not known")
+    local = {"id": "a", "url": "http://127.0.0.1:9/hook", "allow_private": True}
+    assert [one[1].split(" (")[0] for one in findings_of({**local, **file})] == [
+        "its secret cannot be used",
+        "127.0.0.1:9 does not answer",
+    ]
+    assert "its secret cannot be used" in findings_of({**local, "secret_file": tmp_path / "none"})[0][1]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Apprise's plug-ins use what Python 3.13 drops
+def test_endpoints_by_apprise(tmp_path: Path) -> None:
+    def told(**how: object) -> tuple[str, str]:
+        (found,) = findings_of({"id": "mail", "format": "apprise", **how})
+        return found
+
+    assert told(apprise_url="json://127.0.0.1/hook")[0] == "ok"
+    assert told(apprise_url="smoke://signals") == ("bad", "its address is none that Apprise knows")
+    assert told(apprise_file=tmp_path / "missing")[1].startswith("its file cannot be read")
 
 
 def test_a_brokers_defaults_are_told(tmp_path: Path) -> None:

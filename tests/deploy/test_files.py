@@ -1,4 +1,4 @@
-"""The files of deploy/ by their own tools: compose's schema, hadolint, bash, systemd."""
+"""The files of deploy/ by their own tools: compose's schema, hadolint, shellcheck, systemd."""
 
 from __future__ import annotations
 
@@ -89,8 +89,31 @@ def test_the_dockerfile_by_hadolint() -> None:
     assert result.stdout + result.stderr == ""
 
 
-def test_scripts_are_scripts() -> None:
-    subprocess.run([need("bash"), "-n", str(DEPLOY / "influxdb/setup.sh")], check=True)
+SCRIPTS = [
+    *DEPLOY.glob("influxdb/*.sh"),
+    *(DEPLOY / "agent-debian" / name for name in ("postinst", "postrm", "prerm")),
+    ROOT / ".ci/run",
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_by_shellcheck(script: Path) -> None:
+    shellcheck = Path(sys.executable).parent / "shellcheck"
+    if not shellcheck.exists():
+        shellcheck = Path(need("shellcheck"))
+    result = subprocess.run([shellcheck, str(script)], capture_output=True, text=True, check=False)
+    assert result.stdout + result.stderr == ""
+
+
+UNITS = [*sorted((DEPLOY / "debian/systemd").glob("*.service")), *sorted(DEPLOY.glob("agent-*/*.service"))]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_units_leave_little_open(unit: Path) -> None:
+    """systemd's own scale from 0 to 10: below 3 is what it calls OK and better."""
+    command = [need("systemd-analyze"), "security", "--offline=true", "--threshold=30", str(unit)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-500:]
 
 
 @pytest.mark.parametrize("path", sorted((DEPLOY / "debian/systemd").glob("*")), ids=lambda path: path.name)

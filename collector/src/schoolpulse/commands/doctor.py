@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _look(config: Config, args: argparse.Namespace) -> Iterator[Finding]:
-    from schoolpulse.doctor import broker, certificates, machine, store  # noqa: PLC0415
+    from schoolpulse.doctor import broker, certificates, endpoints, machine, store  # noqa: PLC0415
     from schoolpulse.doctor.findings import ok  # noqa: PLC0415
 
     now_s = time.time()
@@ -70,13 +70,28 @@ def _look(config: Config, args: argparse.Namespace) -> Iterator[Finding]:
     if args.mosquitto_conf or _MOSQUITTO.exists():
         yield from broker.look_at_configuration(args.mosquitto_conf or _MOSQUITTO)
     if config.store.kind == "influx":
+        if config.store.url.startswith("https:"):
+            yield from _certificate("InfluxDB", config.store.url, config.store.ca_file, now_s)
         yield from store.look_at(config.store, round(now_s * 1000))
     else:
         yield ok("store", "the embedded one; Grafana cannot read it")
-    yield from _endpoints(config, now_s)
+    yield from endpoints.look_at(config.endpoints, now_s)
     yield from machine.look_at_collector(config)
     if args.grafana_url:
+        if args.grafana_url.startswith("https:"):
+            yield from _certificate("Grafana", args.grafana_url, None, now_s)
         yield from _grafana(args)
+
+
+def _certificate(part: str, url: str, ca_file: Path | None, now_s: float) -> Iterator[Finding]:
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    from schoolpulse.doctor import certificates  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    yield from certificates.look_at(
+        part, parts.hostname or "", parts.port or 443, tls=True, ca_file=ca_file, now_s=now_s
+    )
 
 
 def _accounts(config: Config) -> Iterator[Finding]:
@@ -93,25 +108,6 @@ def _accounts(config: Config) -> Iterator[Finding]:
         yield from accounts.look_at(keeper, Accounts(engine, keeper, SystemClock()).all())
     finally:
         engine.dispose()
-
-
-def _endpoints(config: Config, now_s: float) -> Iterator[Finding]:
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
-    from schoolpulse.doctor import certificates  # noqa: PLC0415
-    from schoolpulse.doctor.findings import warn  # noqa: PLC0415
-
-    if not config.endpoints:
-        yield warn("endpoints", "nobody is told of incidents", "add [[endpoints]]")
-    for endpoint in config.endpoints:
-        if endpoint.url:
-            parts = urlsplit(endpoint.url)
-            tls = parts.scheme == "https"
-            port = parts.port or (443 if tls else 80)
-            name = f"endpoint {endpoint.id}"
-            yield from certificates.look_at(
-                name, parts.hostname or "", port, tls=tls, ca_file=endpoint.ca_file, now_s=now_s
-            )
 
 
 def _grafana(args: argparse.Namespace) -> Iterator[Finding]:

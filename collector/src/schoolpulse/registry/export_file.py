@@ -9,14 +9,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
 from schoolpulse.registry.columns import COLUMNS, KINDS, Kind
-from schoolpulse.registry.models import Line, School
+from schoolpulse.registry.models import Line, School, shallow
 from schoolpulse.registry.plan import Recorded
 from schoolpulse.registry.values import moment_text
 
@@ -82,12 +81,12 @@ def _rows(recorded: Recorded, kind: Kind, only: frozenset[str] | None) -> Iterat
         for school in schools:
             for period in school.history:
                 dates = {"valid_from": moment_text(period.from_ms), "valid_to": moment_text(period.to_ms)}
-                yield {"school_id": school.id} | asdict(period.line) | dates
+                yield {"school_id": school.id} | shallow(period.line) | dates
     else:
         things = recorded.devices if kind == "devices" else recorded.contacts
         for thing in things:
             if only is None or thing.school_id in only:
-                yield {name: _day(value) for name, value in asdict(thing).items()}
+                yield {name: _day(value) for name, value in shallow(thing).items()}
 
 
 def _school(school: School) -> Mapping[str, Value]:
@@ -108,7 +107,7 @@ def _school(school: School) -> Mapping[str, Value]:
 def _line(line: Line | None, prefix: str) -> dict[str, Value]:
     if line is None:
         return {}
-    return {prefix + name: value for name, value in asdict(line).items() if name != "role"}
+    return {prefix + name: value for name, value in shallow(line).items() if name != "role"}
 
 
 def _day(value: object) -> Value:

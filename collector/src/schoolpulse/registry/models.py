@@ -7,9 +7,9 @@ end "until further notice". A period holds its beginning and not its end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["primary", "backup"]
 ROLES: tuple[Role, ...] = ("primary", "backup")
@@ -155,3 +155,8 @@ class Change:
     subject: str
     action: str
     fields: dict[str, tuple[str | None, str | None]]
+
+
+def shallow(one: Line | Device | Contact) -> dict[str, Any]:
+    """The fields of one of these by name; `dataclasses.asdict` copies deeply, which an import would feel."""
+    return {field.name: getattr(one, field.name) for field in fields(one)}

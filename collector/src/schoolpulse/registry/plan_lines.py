@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 
-from schoolpulse.registry.models import Line, LinePeriod, Role
+from schoolpulse.registry.models import Line, LinePeriod, Role, shallow
 from schoolpulse.registry.periods import begin
 from schoolpulse.registry.plan import Action, Draft, differences, periods_of
 from schoolpulse.registry.records import Record
@@ -115,4 +114,4 @@ def _texts(period: LinePeriod | None) -> dict[str, object]:
     if period is None:
         return {}
     dates = {"valid_from": moment_text(period.from_ms), "valid_to": moment_text(period.to_ms)}
-    return {name: value for name, value in asdict(period.line).items() if name != "role"} | dates
+    return {name: value for name, value in shallow(period.line).items() if name != "role"} | dates

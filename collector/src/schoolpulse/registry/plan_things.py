@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from schoolpulse.registry.models import Contact, Device
+from schoolpulse.registry.models import Contact, Device, shallow
 from schoolpulse.registry.plan import Action, Draft, differences
 from schoolpulse.registry.records import Record
 from schoolpulse.registry.writing import Writer
@@ -36,7 +35,7 @@ def plan_devices(draft: Draft, records: Sequence[Record]) -> None:
         action = _count(draft, "devices", before, after)
         if action != "same":
             draft.step(partial(Writer.save_device, device=after, known=before))
-            fields = differences(asdict(before) if before else {}, asdict(after))
+            fields = differences(shallow(before) if before else {}, shallow(after))
             draft.show("device", key, action, fields, record)
     if "devices" in draft.plan.counts:
         draft.plan.missing["devices"] = _missing(known, rows)
@@ -55,7 +54,7 @@ def plan_contacts(draft: Draft, records: Sequence[Record]) -> None:
         action = _count(draft, "contacts", before, after)
         if action != "same":
             draft.step(partial(Writer.save_contact, contact=after, known=before))
-            fields = differences(asdict(before) if before else {}, asdict(after))
+            fields = differences(shallow(before) if before else {}, shallow(after))
             draft.show("contact", key, action, fields, record)
     if "contacts" in draft.plan.counts:
         draft.plan.missing["contacts"] = _missing(known, rows)
@@ -86,7 +85,7 @@ def _missing(known: Mapping[Key, object], rows: Mapping[Key, Record]) -> list[st
 
 def _said(base: Device | Contact, record: Record) -> dict[str, Any]:
     """The fields of `base` as the row says them; an empty cell empties."""
-    values = asdict(base)
+    values = shallow(base)
     for name, value in record.values.items():
         values[name] = "" if value is None and isinstance(values[name], str) else value
     return values

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
 from schoolpulse.registry import tables
-from schoolpulse.registry.models import ROLES, Contact, Device, Line, LinePeriod, Role, School
+from schoolpulse.registry.models import ROLES, Contact, Device, Line, LinePeriod, Role, School, shallow
 from schoolpulse.registry.periods import begin, end
+from schoolpulse.registry.recording import Fields, Recording, differences, said
 from schoolpulse.registry.snapshot import area_paths, by_time, period_of
+from schoolpulse.registry.standing import Standing
 
-Fields = Mapping[str, tuple[object, object]]
 
-
-class Writer:
+class Writer(Recording):
     """One transaction's worth of changes, all at `at_ms` and by the same hand.
 
     Args:
@@ -26,11 +24,9 @@ class Writer:
     """
 
     def __init__(self, connection: Connection, at_ms: int, by: str) -> None:
-        self.connection = connection
-        self._at_ms = at_ms
-        self._by = by[:100]
+        super().__init__(connection, at_ms, by)
         self._areas: dict[tuple[str, ...], int] | None = None
-        self._notes: list[dict[str, object]] = []
+        self._standing = Standing(self)
 
     def save_school(self, school: School, known: School | None) -> None:
         """Insert or update the school itself, without its lines and agent."""
@@ -42,11 +38,11 @@ class Writer:
             "lon": school.lon,
         }
         if known is None:
-            self.connection.execute(insert(tables.school).values(id=school.id, **values))
+            self.add(tables.school, {"id": school.id, **values})
             self.note("school", school.id, "added", school.id, {"name": (None, school.name)})
             return
         fields = {
-            name: (_said(getattr(known, name)), _said(getattr(school, name)))
+            name: (said(getattr(known, name)), said(getattr(school, name)))
             for name in ("name", "level", "area", "lat", "lon")
             if getattr(known, name) != getattr(school, name)
         }
@@ -58,43 +54,15 @@ class Writer:
 
     def set_agent(self, school_id: str, agent_id: str | None) -> None:
         """Give the school that gateway and no other; an agent that stood elsewhere moves."""
-        rows = tables.agent.c
-        query = select(tables.agent).where(rows.school_id == school_id, rows.role == "gateway")
-        here = self.connection.execute(query).one_or_none()
-        if (here.id if here else None) == agent_id:
-            return
-        if here is not None:
-            self._retire(here.id, school_id, here.valid_from_ms)
-        if agent_id is not None:
-            self._place(agent_id, school_id, "gateway")
-        old = here.id if here else None
-        action = "removed" if agent_id is None else "changed" if here else "added"
-        self.note("agent", agent_id or old or "", action, school_id, {"agent_id": (old, agent_id)})
+        self._standing.set_gateway(school_id, agent_id)
 
     def set_classroom(self, school_id: str, agent_id: str, name: str) -> None:
         """Let an agent be one of the school's classrooms, or give it another name."""
-        rows = tables.agent.c
-        here = self.connection.execute(select(tables.agent).where(rows.id == agent_id)).one_or_none()
-        if here is not None and (here.school_id, here.role) == (school_id, "classroom"):
-            if here.name != name:
-                self.connection.execute(update(tables.agent).where(rows.id == agent_id).values(name=name))
-                self.note("agent", agent_id, "changed", school_id, {"name": (here.name, name)})
-            return
-        self._place(agent_id, school_id, "classroom", name)
-        self.note("agent", agent_id, "added", school_id, {"classroom": (None, name or agent_id)})
+        self._standing.set_classroom(school_id, agent_id, name)
 
     def remove_classroom(self, school_id: str, agent_id: str) -> bool:
         """Let the agent be nobody's; whether it was one of the school's classrooms."""
-        rows = tables.agent.c
-        query = select(tables.agent).where(
-            rows.id == agent_id, rows.school_id == school_id, rows.role == "classroom"
-        )
-        here = self.connection.execute(query).one_or_none()
-        if here is None:
-            return False
-        self._retire(agent_id, school_id, here.valid_from_ms)
-        self.note("agent", agent_id, "removed", school_id, {"classroom": (here.name, None)})
-        return True
+        return self._standing.remove_classroom(school_id, agent_id)
 
     def begin_line(self, school_id: str, line: Line, from_ms: int | None, to_ms: int | None = None) -> None:
         """Let the school have `line` from `from_ms` on; see `periods.begin`.
@@ -129,7 +97,7 @@ class Writer:
         for period in new:
             known = before.get(period.id) if period.id else None
             if known is None:
-                self.connection.execute(insert(tables.line).values(school_id=school_id, **_values(period)))
+                self.add(tables.line, {"school_id": school_id, **_values(period)})
                 self.note("line", role, "added", school_id, _line_fields(None, period))
             elif known != period:
                 self.connection.execute(
@@ -141,12 +109,7 @@ class Writer:
         """Close the school at `at_ms`: its lines end, its agent leaves, its history stays."""
         for role in ROLES:
             self.end_line(school_id, role, at_ms)
-        self.set_agent(school_id, None)
-        rows = tables.agent.c
-        for agent_id in (
-            self.connection.execute(select(rows.id).where(rows.school_id == school_id)).scalars().all()
-        ):
-            self.remove_classroom(school_id, agent_id)
+        self._standing.leave(school_id)
         self._set_closed(school_id, at_ms)
         self.note("school", school_id, "closed", school_id, {"closed_ms": (None, at_ms)})
 
@@ -205,33 +168,11 @@ class Writer:
             found = self._areas.get(upper)
             if found is None:
                 values = insert(tables.area).values(name=upper[-1], parent_id=parent)
-                found = self.connection.execute(values.returning(tables.area.c.id)).scalar_one()
+                found = self._connection.execute(values.returning(tables.area.c.id)).scalar_one()
                 self._areas[upper] = found
                 self.note("area", "/".join(upper), "added", None, {})
             parent = found
         return parent
-
-    def note(self, kind: str, subject: str, action: str, school_id: str | None, fields: Fields) -> None:
-        """Put a change on the record."""
-        text = {name: [_said(old), _said(new)] for name, (old, new) in fields.items()}
-        self._notes.append(
-            {
-                "at_ms": self._at_ms,
-                "by": self._by,
-                "school_id": school_id,
-                "kind": kind,
-                "subject": subject[:200],
-                "action": action,
-                "fields": json.dumps(text, ensure_ascii=False, separators=(",", ":")),
-            }
-        )
-
-    def flush(self) -> int:
-        """Write the record of what was changed; how many changes those were."""
-        if self._notes:
-            self.connection.execute(insert(tables.change), self._notes)
-        written, self._notes = len(self._notes), []
-        return written
 
     def count_up(self) -> int:
         """Let every process that has this registry in memory see that it changed; the new version.
@@ -254,7 +195,7 @@ class Writer:
         new: Device | Contact,
         known: Device | Contact | None,
     ) -> None:
-        values = asdict(new)
+        values = shallow(new)
         keys = [column.name for column in table.primary_key.columns]
         if known is None:
             self.connection.execute(insert(table).values(values))
@@ -269,60 +210,16 @@ class Writer:
             update(tables.school).where(tables.school.c.id == school_id).values(closed_ms=at_ms)
         )
 
-    def _place(self, agent_id: str, school_id: str, role: str, name: str = "") -> None:
-        """Let the agent stand at the school; it leaves where it stood."""
-        query = select(tables.agent).where(tables.agent.c.id == agent_id)
-        elsewhere = self.connection.execute(query).one_or_none()
-        if elsewhere is not None:
-            self._retire(agent_id, elsewhere.school_id, elsewhere.valid_from_ms)
-            if elsewhere.school_id != school_id:
-                moved: Fields = {"school": (None, school_id)}
-                self.note("agent", agent_id, "removed", elsewhere.school_id, moved)
-        # What a new agent measured before somebody recorded it is this school's.
-        new = elsewhere is None and not self._stood_somewhere(agent_id)
-        values = {"id": agent_id, "school_id": school_id, "role": role, "name": name}
-        since_ms = None if new else self._at_ms
-        self.connection.execute(insert(tables.agent).values(**values, valid_from_ms=since_ms))
-
-    def _retire(self, agent_id: str, school_id: str, from_ms: int | None) -> None:
-        self.connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))
-        self.connection.execute(
-            insert(tables.past_agent).values(
-                agent_id=agent_id, school_id=school_id, valid_from_ms=from_ms, valid_to_ms=self._at_ms
-            )
-        )
-
-    def _stood_somewhere(self, agent_id: str) -> bool:
-        query = select(tables.past_agent.c.id).where(tables.past_agent.c.agent_id == agent_id).limit(1)
-        return self.connection.execute(query).first() is not None
-
 
 def _values(period: LinePeriod) -> dict[str, object]:
-    return asdict(period.line) | {"valid_from_ms": period.from_ms, "valid_to_ms": period.to_ms}
+    return shallow(period.line) | {"valid_from_ms": period.from_ms, "valid_to_ms": period.to_ms}
 
 
 def _line_fields(old: LinePeriod | None, new: LinePeriod | None) -> Fields:
     before, after = (_values(period) if period else {} for period in (old, new))
-    return _differences(before, after)
+    return differences(before, after)
 
 
 def _fields(old: Device | Contact | None, new: Device | Contact | None) -> Fields:
-    before, after = (asdict(one) if one else {} for one in (old, new))
-    return _differences(before, after)
-
-
-def _differences(before: Mapping[str, object], after: Mapping[str, object]) -> Fields:
-    return {
-        name: (before.get(name), after.get(name))
-        for name in {**before, **after}
-        if name not in {"school_id", "role"} and (before.get(name) or None) != (after.get(name) or None)
-    }
-
-
-def _said(value: object) -> str | None:
-    """A value as the record keeps it."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, tuple):
-        return "/".join(str(part) for part in value)
-    return str(value)
+    before, after = (shallow(one) if one else {} for one in (old, new))
+    return differences(before, after)

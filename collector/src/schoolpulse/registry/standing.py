@@ -1,0 +1,108 @@
+"""Which agent stands where, and where it stood before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import delete, insert, select, update
+
+from schoolpulse.registry import tables
+from schoolpulse.registry.recording import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    school_id: str
+    role: str
+    name: str
+    since_ms: int | None
+
+
+class Standing:
+    """The agents within one transaction, read once and kept in step with what is written."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def set_gateway(self, school_id: str, agent_id: str | None) -> None:
+        """Give the school that gateway and no other; an agent that stood elsewhere moves."""
+        old = self._gateways.get(school_id)
+        if old == agent_id:
+            return
+        if old is not None:
+            self._retire(old)
+        if agent_id is not None:
+            self._place(agent_id, school_id, "gateway")
+        action = "removed" if agent_id is None else "changed" if old else "added"
+        self._recording.note("agent", agent_id or old or "", action, school_id, {"agent_id": (old, agent_id)})
+
+    def set_classroom(self, school_id: str, agent_id: str, name: str) -> None:
+        """Let an agent be one of the school's classrooms, or give it another name."""
+        here = self._places.get(agent_id)
+        if here is None or (here.school_id, here.role) != (school_id, "classroom"):
+            self._place(agent_id, school_id, "classroom", name)
+            fields: dict[str, tuple[object, object]] = {"classroom": (None, name or agent_id)}
+            self._recording.note("agent", agent_id, "added", school_id, fields)
+        elif here.name != name:
+            changed = update(tables.agent).where(tables.agent.c.id == agent_id).values(name=name)
+            self._recording.connection.execute(changed)
+            self._places[agent_id] = _Place(school_id, "classroom", name, here.since_ms)
+            self._recording.note("agent", agent_id, "changed", school_id, {"name": (here.name, name)})
+
+    def remove_classroom(self, school_id: str, agent_id: str) -> bool:
+        """Let the agent be nobody's; whether it was one of the school's classrooms."""
+        here = self._places.get(agent_id)
+        if here is None or (here.school_id, here.role) != (school_id, "classroom"):
+            return False
+        self._retire(agent_id)
+        self._recording.note("agent", agent_id, "removed", school_id, {"classroom": (here.name, None)})
+        return True
+
+    def leave(self, school_id: str) -> None:
+        """Let every agent leave the school."""
+        self.set_gateway(school_id, None)
+        for agent_id in [name for name, place in self._places.items() if place.school_id == school_id]:
+            self.remove_classroom(school_id, agent_id)
+
+    @cached_property
+    def _places(self) -> dict[str, _Place]:
+        rows = self._recording.connection.execute(select(tables.agent))
+        return {row.id: _Place(row.school_id, row.role, row.name, row.valid_from_ms) for row in rows}
+
+    @cached_property
+    def _gateways(self) -> dict[str, str]:
+        return {place.school_id: name for name, place in self._places.items() if place.role == "gateway"}
+
+    @cached_property
+    def _stood(self) -> set[str]:
+        rows = self._recording.connection.execute(select(tables.past_agent.c.agent_id).distinct())
+        return set(rows.scalars())
+
+    def _place(self, agent_id: str, school_id: str, role: str, name: str = "") -> None:
+        """Let the agent stand at the school; it leaves where it stood."""
+        elsewhere = self._places.get(agent_id)
+        # What a new agent measured before somebody recorded it is this school's.
+        new = elsewhere is None and agent_id not in self._stood
+        if elsewhere is not None:
+            self._retire(agent_id)
+            if elsewhere.school_id != school_id:
+                fields: dict[str, tuple[object, object]] = {"school": (None, school_id)}
+                self._recording.note("agent", agent_id, "removed", elsewhere.school_id, fields)
+        place = _Place(school_id, role, name, None if new else self._recording.at_ms)
+        values = {"id": agent_id, "school_id": school_id, "role": role, "name": name}
+        self._recording.add(tables.agent, values | {"valid_from_ms": place.since_ms})
+        self._places[agent_id] = place
+        if role == "gateway":
+            self._gateways[school_id] = agent_id
+
+    def _retire(self, agent_id: str) -> None:
+        gateways = self._gateways
+        place = self._places.pop(agent_id)
+        if gateways.get(place.school_id) == agent_id:
+            del gateways[place.school_id]
+        self._stood.add(agent_id)
+        connection = self._recording.connection
+        connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))
+        past = {"agent_id": agent_id, "school_id": place.school_id, "valid_from_ms": place.since_ms}
+        connection.execute(insert(tables.past_agent).values(**past, valid_to_ms=self._recording.at_ms))

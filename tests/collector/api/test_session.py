@@ -11,7 +11,7 @@ from access_parts import engine_in_memory
 from fakes import FakeClock
 from http_client import Client
 from page_backend import Backend
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from schoolpulse.access.access import Access
 from schoolpulse.access.models import CONSOLE, Role
@@ -290,3 +290,17 @@ def test_of_strangers_less_is_read(asking: Client) -> None:
         yield b""
 
     assert asking.request("POST", "/api/v1/users", content=much()).status_code == 401
+
+
+def test_while_the_database_is_away_nobody_is_known(asking: Client, access: Access, engine: Engine) -> None:
+    _, token = access.tokens.create(CONSOLE, Role.ADMIN)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE access_token"))
+        connection.execute(text("DROP TABLE access_session"))
+    for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": "schoolpulse-session=x"}):
+        answer = asking.get("/api/v1/schools", headers=headers)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+    answer = sign_in(asking)
+    assert answer.status_code == 503, "and no route makes a mistake of it"
+    assert asking.get("/healthz").status_code == 200

@@ -37,6 +37,13 @@ def test_announced_work_goes_in_and_out(config: Path, capsys: pytest.CaptureFixt
     assert (window["provider"], window["reason"]) == ("VNPT", "nâng cấp")
     assert main(["maintenance", "list", *where]) == 0
     assert json.loads(capsys.readouterr().out)["windows"] == [window]
+    assert main(["maintenance", "end", window["id"], *where]) == 0
+    assert json.loads(capsys.readouterr().out)["windows"] == [], "it had not begun"
+    assert main(["maintenance", "add", *where, "--from", "2020-01-01", "--to", "2099-01-01"]) == 0
+    [window] = json.loads(capsys.readouterr().out)["windows"]
+    assert main(["maintenance", "end", window["id"], *where]) == 0
+    [ended] = json.loads(capsys.readouterr().out)["windows"]
+    assert ended["to_ms"] < window["to_ms"]
     assert main(["maintenance", "remove", window["id"], *where]) == 0
     assert main(["maintenance", "remove", window["id"], *where]) == 2
 

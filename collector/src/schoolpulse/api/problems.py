@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from schoolpulse.errors import Clash, SinkUnavailable, TooOften, UsageError
 
+_log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
     400: "The request cannot be understood",
@@ -134,6 +138,12 @@ async def _too_often(_request: Request, error: Exception) -> JSONResponse:
     return problem(429, str(error), headers={"Retry-After": str(max(1, ceil(error.retry_after_s)))})
 
 
+async def _database(_request: Request, error: Exception) -> JSONResponse:
+    # What was asked for is no part of the message: it may hold passwords.
+    _log.warning("the database does not answer: %s", type(error).__name__)
+    return problem(503, "The database is away.", headers={"Retry-After": "5"})
+
+
 async def _mistake(_request: Request, _error: Exception) -> JSONResponse:
     # The server logs it with its traceback.
     return problem(500, "The log of the collector says more.")
@@ -147,6 +157,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UsageError, _usage)
     app.add_exception_handler(Clash, _clash)
     app.add_exception_handler(TooOften, _too_often)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(away, _database)
     app.add_exception_handler(Exception, _mistake)
 
 

@@ -8,14 +8,20 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schoolpulse.incidents.mutes import Window
+    from schoolpulse.incidents.people import Maintenance
 
 
 def register(subparsers: Any) -> None:
     """Add the sub-command."""
-    parser = subparsers.add_parser("maintenance", help="announced work: list, add, remove")
-    parser.add_argument("what", choices=("list", "add", "remove"))
-    parser.add_argument("id", nargs="?", help="the window; for remove")
+    parser = subparsers.add_parser("maintenance", help="announced work: list, add, end, remove")
+    parser.add_argument("what", choices=("list", "add", "end", "remove"))
+    parser.add_argument(
+        "id", nargs="?", help="the window; for end (the work is done) and remove (as if never announced)"
+    )
     parser.add_argument("--config", type=Path, required=True, help="the collector's configuration")
     parser.add_argument(
         "--from", dest="begin", metavar="TIME", help="ISO 8601, Vietnam's time unless it says"
@@ -36,32 +42,57 @@ def run(args: argparse.Namespace) -> int:
         UsageError: a time is missing or none, or the window ends before it begins.
         ConfigError: the configuration has mistakes.
     """
-    from schoolpulse.clock import SystemClock  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.access.audit import AuditLog  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.access.models import CONSOLE  # noqa: PLC0415
+    from schoolpulse.clock import SystemClock  # noqa: PLC0415
     from schoolpulse.config import load  # noqa: PLC0415
-    from schoolpulse.errors import UsageError  # noqa: PLC0415
     from schoolpulse.incidents.people import Maintenance  # noqa: PLC0415
 
-    config = load(args.config)
-    maintenance = Maintenance(config.open_state())
+    engine, clock = load(args.config).open_state(), SystemClock()
+    maintenance = Maintenance(engine)
+    if args.what == "list":
+        _show(args, maintenance.after(clock.now_ms()))
+        return 0
     if args.what == "add":
-        try:
-            window = maintenance.add(
-                from_ms=_time_ms(args.begin, "--from"),
-                to_ms=_time_ms(args.end, "--to"),
-                reason=args.reason,
-                school=args.school,
-                provider=args.provider,
-                area=args.area,
-            )
-        except ValueError as error:
-            raise UsageError(f"maintenance: {error}") from error
-        _show(args, [window])
-    elif args.what == "remove":
-        if not maintenance.remove(args.id or ""):
-            raise UsageError(f"no window {args.id!r}", hint="schoolpulse maintenance list names them")
+        windows = [_announced(args, maintenance)]
     else:
-        _show(args, maintenance.after(SystemClock().now_ms()))
+        windows = [_known(args, maintenance)]
+        if args.what == "end":
+            left = maintenance.end(windows[0].id, clock.now_ms())
+            windows = [left] if left is not None else []
+        else:
+            maintenance.remove(windows[0].id)
+    subject = windows[0].id if windows else args.id
+    detail = asdict(windows[0]) if windows else {}
+    AuditLog(engine, clock).record(CONSOLE, f"maintenance.{args.what}", subject, detail)
+    if args.what != "remove":
+        _show(args, windows)
     return 0
+
+
+def _announced(args: argparse.Namespace, maintenance: Maintenance) -> Window:
+    from schoolpulse.errors import UsageError  # noqa: PLC0415  # heavy: see the package
+
+    try:
+        return maintenance.add(
+            from_ms=_time_ms(args.begin, "--from"),
+            to_ms=_time_ms(args.end, "--to"),
+            reason=args.reason,
+            school=args.school,
+            provider=args.provider,
+            area=args.area,
+        )
+    except ValueError as error:
+        raise UsageError(f"maintenance: {error}") from error
+
+
+def _known(args: argparse.Namespace, maintenance: Maintenance) -> Window:
+    from schoolpulse.errors import UsageError  # noqa: PLC0415  # heavy: see the package
+
+    window = maintenance.get(args.id or "")
+    if window is None:
+        raise UsageError(f"no window {args.id!r}", hint="schoolpulse maintenance list names them")
+    return window
 
 
 def _time_ms(text: str | None, option: str) -> int:

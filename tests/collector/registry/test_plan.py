@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -218,6 +219,22 @@ def test_a_school_that_the_file_closes_and_one_that_it_opens_again(
     assert plan.items[0].fields == {"closed_on": ("2026-10-01", "")}
     registry.apply(plan, by="an")
     assert {school.id for school in registry.schools()} == {"s1", "s2"}
+
+
+def test_the_sample_of_the_documentation_imports(registry: Registry, clock: FakeClock) -> None:
+    sample = (Path(__file__).parents[3] / "deploy/registry-sample.csv").read_bytes()
+    plan = plan_for(registry, sample, clock)
+    assert said(plan) == []
+    registry.apply(plan, by="an")
+    school = registry.school("thcs-an-nhon")
+    assert school is not None
+    assert [(line.role, line.technology) for line in school.lines] == [("primary", "fibre"), ("backup", "4g")]
+    assert school.history[0].from_ms == day_ms(day("2025-09-01"))
+
+
+def test_names_of_persons_have_no_column(registry: Registry, clock: FakeClock) -> None:
+    plan = plan_for(registry, "school_id,function,Họ tên\ns1,Kho,Nguyễn Văn A\n", clock)
+    assert [one.code for one in plan.mistakes] == ["unknown_column"]
 
 
 def test_lines_in_both_places_are_a_mistake(registry: Registry, clock: FakeClock) -> None:

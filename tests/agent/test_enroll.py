@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import os
 import ssl
@@ -413,6 +414,21 @@ def test_the_command_says_what_to_do_where_the_broker_is_not_there(
     assert password not in said + caplog.text
     assert main(["enroll", "7K3F", "--server", server.url, "--config", str(config)]) == 1
     assert "Mã không đúng" in capsys.readouterr().err
+
+
+def test_the_code_may_come_from_standard_input_and_other_mistakes_are_named(
+    server: Server, config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.parent.mkdir()
+    config.write_text("[batch]\nintervall_s = 3\n")
+    arguments = ["enroll", "-", "--server", server.url, "--config", str(config), "--json"]
+    for typed, status in (("7k3f 9qwx 2mty\n", 1), ("", 1)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert main([*arguments, "--state-dir", str(config.parent / "state")]) == status
+    told = json.loads(capsys.readouterr().out)
+    assert told["agent"] == "gw-1"
+    assert any("batch.intervall_s" in trouble for trouble in told["troubles"])
+    assert server.asked[0]["code"] == CODE.secret
 
 
 def test_everything_is_said_in_both_languages() -> None:

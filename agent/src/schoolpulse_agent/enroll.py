@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from schoolpulse_agent.disk import Disk, SystemDisk
 from schoolpulse_agent.enroll_http import Identity, server_at, trade
 from schoolpulse_agent.enroll_target import UCI_FILE, Target, TomlTarget, UciTarget
 from schoolpulse_agent.enroll_words import EnrollTrouble
-from schoolpulse_agent.errors import AgentError, SpoolInUse
+from schoolpulse_agent.errors import AgentError, ConfigError, SpoolInUse
 from schoolpulse_agent.settings import DEFAULT_STATE_DIR, GATEWAY, BrokerSettings, broker_at
 from schoolpulse_agent.wire_code import Code, parse_code
 
@@ -181,9 +182,8 @@ def run(args: Namespace, default_config: Path) -> dict[str, Any]:
 
     Raises:
         EnrollTrouble: the enrolment did not come about.
-        ConfigError: what else stands in the configuration is wrong.
     """
-    text = input() if args.code == "-" else args.code
+    text = sys.stdin.readline(1000) if args.code == "-" else args.code
     try:
         code = parse_code(text)
     except ValueError as error:
@@ -208,19 +208,20 @@ def run(args: Namespace, default_config: Path) -> dict[str, Any]:
         troubles.append(
             "Đồng hồ của thiết bị sai: bật đồng bộ giờ (NTP).\n  This machine's clock is wrong: use NTP."
         )
-    if isinstance(target, TomlTarget):
-        settings = load(target.path).broker
-    else:
-        state_dir = args.state_dir or Path(target.present().state_dir or DEFAULT_STATE_DIR)
-        settings = broker_at(
-            identity.broker_url,
-            protocol=identity.protocol,
-            username=identity.agent_id,
-            password_file=password_file,
-            ca_file=state_dir / _CA_FILE if identity.ca_pem else None,
-        )
+    state_dir = args.state_dir or Path(target.present().state_dir or DEFAULT_STATE_DIR)
+    settings = broker_at(
+        identity.broker_url,
+        protocol=identity.protocol,
+        username=identity.agent_id,
+        password_file=password_file,
+        ca_file=state_dir / _CA_FILE if identity.ca_pem else None,
+    )
     try:
+        if isinstance(target, TomlTarget):
+            settings = load(target.path).broker
         check_broker(settings, identity.agent_id, clock)
+    except ConfigError as error:  # what else stands in the file
+        troubles.append("\n  ".join([str(error), *map(str, error.problems)]))
     except AgentError as error:
         troubles.append(str(error))
     return told

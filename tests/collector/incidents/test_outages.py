@@ -368,3 +368,20 @@ def test_a_line_that_flaps_under_a_living_connection_is_an_outage_without_a_back
     assert [(one.incident.kind, one.incident.cause) for one in transitions if one.pages] == [
         (kind, Cause.LINE_CUT)
     ]
+
+
+@pytest.mark.parametrize(
+    ("after", "pages"),
+    [
+        ("445 will", [455]),
+        ("445 will\n452 returns\n452-900 speaks lean", []),
+        ("", [496]),
+        ("401-700 speaks backup cut", [407]),
+    ],
+)
+def test_an_outage_within_the_hold_of_one_that_paged_nobody_is_paged(after: str, pages: list[float]) -> None:
+    """The first was over before it was noticed; what rejoins it must not be lost with it."""
+    story = play(f"0-300 speaks lean\n370 returns\n371-400 speaks lean\n{after}", until=600)
+    assert story.incidents[0].start == T0 + 300_000
+    assert [at for at, _ in story.pages] == pages
+    assert len(story.incidents) == 1

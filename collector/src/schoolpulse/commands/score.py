@@ -28,7 +28,12 @@ def run(args: argparse.Namespace) -> int:
     from schoolpulse.incidents.scoring import score  # noqa: PLC0415  # heavy: see the package
 
     result = score(_lines(args.truth), _lines(args.incidents))
-    details = {"missed": result.missed, "false": result.false, "wrong": result.wrong}
+    details = {
+        "missed": result.missed,
+        "false": result.false,
+        "wrong": result.wrong,
+        "unpaged": result.unpaged,
+    }
     figures = result.to_json() | (details if args.details else {})
     if args.json:
         sys.stdout.write(json.dumps(figures) + "\n")

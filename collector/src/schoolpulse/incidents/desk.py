@@ -159,12 +159,17 @@ class Desk:
         resolved = dataclasses.replace(incident, end=max(end, incident.start), resolved_at=self.now_ms)
         self._record(resolved, Change.RESOLVED, pages=bool(incident.paged_at), evidence=evidence)
 
-    def page_due_ms(self, incident_id: str) -> int:
-        """When an open incident that was muted at its opening is to be looked at again; 0 for never."""
+    def page_due_ms(self, incident_id: str, confirm_ms: int = 0) -> int:
+        """When an open incident of which nobody was told yet is to be paged or looked at again; 0 for never.
+
+        It was muted when it was opened, or over before it was noticed, and now it lasts: after `confirm_ms`.
+        """
         incident = self.incident(incident_id)
         if incident.id in self.state.own.groups or not self.pages_of_itself(incident):
             return 0
-        return self.muted_until(incident.school) if self.muted(incident.school) is not None else 0
+        if self.muted(incident.school) is not None:
+            return self.muted_until(incident.school)
+        return self.now_ms + confirm_ms
 
     def count_down(self, incident_id: str, change: int) -> None:
         """One more or one less of the incident's parent is down now; few enough, and the parent holds."""

@@ -146,7 +146,11 @@ def open_flapping(desk: Desk, school: SchoolState, key: str) -> None:
         return  # they are part of what is known already
     track = Track(Phase.SUSPECT, school.dips[0][0], desk.now_ms)
     school.tracks[key] = track
-    if not _take_over(desk, school, key, track):
+    if _take_over(desk, school, key, track):
+        incident = desk.incident(track.incident)
+        if desk.pages_of_itself(incident) and desk.muted(incident.school) is None:
+            desk.page(track.incident, "flapping")
+    else:
         fact: Fact = {"fact": "flapping", "times": len(school.dips)}
         _open(desk, school, key, track, fact, cause=Cause.LINE_CUT)
         if school.case is not None and school.case.incident == track.incident:

@@ -24,7 +24,10 @@ _RESTARTED = frozenset({"gateway_reboot", "gateway_crash"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The figures; `missed`, `false` and `wrong` name what to look at.
+    """The figures; `missed`, `false`, `wrong` and `unpaged` name what to look at.
+
+    `unpaged` are detectable lost lines of which nobody was told: over before they could be confirmed, muted,
+    or forgotten.
 
     Recall is over detectable truths; precision over pages; times over those of `outages` that are a lost
     line, from its true start to the first page about it (or its confirmation, where it was muted): all of
@@ -48,6 +51,7 @@ class Score:
     missed: tuple[str, ...] = ()
     false: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    unpaged: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that `schoolpulse score` prints."""
@@ -59,6 +63,7 @@ class Score:
             "false_pages": self.false_pages,
             "extra_pages": self.extra_pages,
             "precision": round(self.precision, 4),
+            "not_paged": len(self.unpaged),
             "cause_right": round(self.cause_right, 4),
             "median_detect_s": self.median_detect_s,
             "p95_detect_s": self.p95_detect_s,
@@ -92,14 +97,17 @@ def score(truths: Sequence[Line], incidents: Sequence[Line]) -> Score:
     true_ids |= {one["parent"] for one in incidents if one["id"] in true_ids and one["parent"]}
     false = [one for one in incidents if one["paged_at"] and one["id"] not in true_ids]
     false_pages = sum(len(one["paged_at"]) for one in false)
-    paged = sum(any(one["paged_at"] for one in book.with_parents(matches[id(truth)])) for truth in truths)
+    told = [
+        truth for truth in truths if any(one["paged_at"] for one in book.with_parents(matches[id(truth)]))
+    ]
+    told_ids = {id(truth) for truth in told}
     return Score(
         outages=len(detectable),
         found=len(found),
         recall=len(found) / len(detectable) if detectable else 1.0,
         pages=pages,
         false_pages=false_pages,
-        extra_pages=max(0, pages - false_pages - paged),
+        extra_pages=max(0, pages - false_pages - len(told)),
         precision=1 - false_pages / pages if pages else 1.0,
         cause_right=1 - len(wrong) / len(judged) if judged else 1.0,
         median_detect_s=_median(times),
@@ -110,6 +118,7 @@ def score(truths: Sequence[Line], incidents: Sequence[Line]) -> Score:
         p95_silent_s=_p95(silent),
         missed=tuple(_named(truth) for truth in detectable if not matches[id(truth)]),
         false=tuple(_named(one) for one in false),
+        unpaged=tuple(_named(truth) for truth in lost if id(truth) not in told_ids),
         wrong=tuple(
             f"{_named(truth)} found as {_best(truth, matches[id(truth)])['cause']}" for truth in wrong
         ),
@@ -209,4 +218,5 @@ def _detected_s(truth: Line, matching: Sequence[Line]) -> float:
 def _named(one: Line) -> str:
     whom = one["school"] or one["provider"] or one["scope"]
     device = f"/{one['device']}" if one.get("device") else ""
-    return f"{one['id']} {one['kind']} ({one['cause']}) of {whom}{device} at {one['start']}"
+    lasts = "" if one["end"] is None else f" for {(one['end'] - one['start']) / 1000:.0f} s"
+    return f"{one['id']} {one['kind']} ({one['cause']}) of {whom}{device} at {one['start']}{lasts}"

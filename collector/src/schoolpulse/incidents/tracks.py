@@ -47,7 +47,7 @@ def suspect(desk: Desk, school: SchoolState, key: str, since_ms: int, confirm_ms
     if track is None:
         school.tracks[key] = Track(Phase.SUSPECT, since_ms, desk.now_ms, desk.now_ms + confirm_ms)
     elif track.phase is Phase.HOLD:
-        track.phase, track.due_ms = Phase.OPEN, desk.page_due_ms(track.incident)
+        track.phase, track.due_ms = Phase.OPEN, desk.page_due_ms(track.incident, confirm_ms)
         desk.count_down(track.incident, 1)
         note_dip(desk, school, since_ms, desk.now_ms)
 

@@ -178,32 +178,38 @@ def _present(
 def _covered(
     store: SeriesReader, measurement: str, name: str, from_ms: int, to_ms: int, schools: Sequence[str]
 ) -> dict[str, Sequence[Span]]:
-    days: dict[str, dict[int, int]] = {}
     first_ms, last_ms = -(-from_ms // DAY_MS) * DAY_MS, to_ms - to_ms % DAY_MS
+    if first_ms >= last_ms:
+        first_ms = last_ms = to_ms
+    days: dict[str, dict[int, int]] = {}
     for query in _questions(measurement, name, first_ms, last_ms, ("school",), schools, step_ms=DAY_MS):
         for series in store.query(query):
             school = query.tags.get("school") or series.tags["school"]
             days.setdefault(school, {}).update((window.at_ms, window.count) for window in series.windows)
-    found: dict[str, Sequence[Span]] = {}
+    edges = without([(from_ms, to_ms)], [(first_ms, last_ms)])
+    found = _hours(store, measurement, name, schools, edges)
     for school in schools:
         counts = days.get(school, {})
         enough = FULL_SHARE * max(counts.values(), default=0)
-        full = union((at_ms, at_ms + DAY_MS) for at_ms, count in counts.items() if count >= enough)
-        # Where whole days have nothing there is nothing to look for.
-        empty = [(at_ms, at_ms + DAY_MS) for at_ms in range(first_ms, last_ms, DAY_MS) if at_ms not in counts]
-        rest = without([(from_ms, to_ms)], union([*full, *empty]))
-        found[school] = union([*full, *_hours(store, measurement, name, school, rest)])
-    return found
+        found.setdefault(school, []).extend((at, at + DAY_MS) for at, n in counts.items() if n >= enough)
+        # Where a whole day has nothing there is nothing to look for.
+        rest = union((at, at + DAY_MS) for at, n in counts.items() if n < enough)
+        found[school] += _hours(store, measurement, name, [school], rest).get(school, [])
+    return {school: union(found.get(school, ())) for school in schools}
 
 
 def _hours(
-    store: SeriesReader, measurement: str, name: str, school: str, spans: Sequence[Span]
-) -> Iterator[Span]:
-    """The hours with samples in `spans`."""
+    store: SeriesReader, measurement: str, name: str, schools: Sequence[str], spans: Sequence[Span]
+) -> dict[str, list[Span]]:
+    """The hours with samples in `spans`, by school."""
+    found: dict[str, list[Span]] = {}
     for start, end in spans:
-        for query in _questions(measurement, name, start, end, (), [school]):
+        for query in _questions(measurement, name, start, end, ("school",), schools):
             for series in store.query(query):
-                yield from ((window.at_ms, window.at_ms + HOUR_MS) for window in series.windows)
+                school = query.tags.get("school") or series.tags["school"]
+                hours = [(window.at_ms, window.at_ms + HOUR_MS) for window in series.windows]
+                found.setdefault(school, []).extend(hours)
+    return found
 
 
 def _speed(

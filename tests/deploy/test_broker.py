@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import socket
 import ssl
 import subprocess
@@ -27,10 +28,17 @@ from schoolpulse_agent.settings import BrokerSettings, broker_at
 SHIPPED = (DEPLOY / "mosquitto/mosquitto.conf", DEPLOY / "debian/mosquitto/schoolpulse.conf")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys take openssl a while."""
+    folder = tmp_path_factory.mktemp("made")
+    secrets(folder, "--host", "mqtt.example.vn")
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    secrets(tmp_path, "--host", "mqtt.example.vn")
-    return tmp_path
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture

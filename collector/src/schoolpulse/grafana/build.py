@@ -29,9 +29,21 @@ def dashboard(name: str, language: Language) -> dict[str, Any]:
     built = BOARDS[name](language).dashboard.build()
     model: dict[str, Any] = json.loads(json.dumps(built, cls=JSONEncoder))
     _place(model["panels"])
+    _forget(model)
     # The SDK says no version of the model for lists that are empty; Grafana's importer wants them.
     model.setdefault("annotations", {}).setdefault("list", [])
     return model
+
+
+def _forget(model: dict[str, Any]) -> None:
+    """Take out what the SDK writes by itself and some version between 9.4 and 12 does not know."""
+    model.pop("style", None)
+    for variable in model["templating"]["list"]:
+        for key in ("id", "auto", "auto_min", "auto_count"):
+            variable.pop(key, None)
+    for panel in model["panels"]:
+        if panel["type"] == "table":
+            panel["options"].pop("footer", None)
 
 
 def _place(panels: list[dict[str, Any]]) -> None:

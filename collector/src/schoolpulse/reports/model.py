@@ -72,7 +72,7 @@ class Speed(_Part):
 class Devices(_Part):
     """Devices behind the gateways."""
 
-    seen: int | None = Field(description="Devices that were measured in the last week; null if not known")
+    seen: int | None = Field(description="Devices that were measured on the last day; null if not known")
     failures: int = Field(description="Incidents of devices in school hours")
     down_hours: float = Field(description="Device hours in school hours")
     up_ratio: float | None = Field(description="1 - down hours / (devices x measured hours)")

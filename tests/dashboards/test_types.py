@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts import need
+from parts import REQUIRED, need
 
 ROOT = Path(__file__).parents[2]
 TYPES = Path(__file__).parent / "types"
@@ -40,7 +40,10 @@ def compile_ts(tmp_path_factory: pytest.TempPathFactory) -> Compile:
     """Installs what the lock says, once, and gives back the compiler's complaints about a text."""
     npm, folder = need("npm"), tmp_path_factory.mktemp("types")
     shutil.copytree(TYPES, folder, dirs_exist_ok=True)
-    subprocess.run([npm, "ci", "--silent"], cwd=folder, check=True, capture_output=True)
+    installed = subprocess.run([npm, "ci", "--silent"], cwd=folder, capture_output=True, check=False)
+    if installed.returncode and not REQUIRED:
+        pytest.skip("Grafana's types cannot be installed: is there a network?")
+    assert installed.returncode == 0, installed.stderr
     tsc = folder / "node_modules/typescript/bin/tsc"
 
     def run(text: str) -> str:

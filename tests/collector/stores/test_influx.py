@@ -19,6 +19,7 @@ from schoolpulse.errors import StoreUnavailable, UsageError
 from schoolpulse.stores.base import Delivery, PointBlock, SeriesQuery
 from schoolpulse.stores.influx import InfluxStore
 from schoolpulse.stores.influx_settings import InfluxSettings
+from schoolpulse.stores.rollup_tiers import TIERS
 
 T0_MS = 1_789_999_200_000
 DAY_MS = 86_400_000
@@ -96,6 +97,30 @@ def test_a_database_is_made_with_the_retention_asked_for(influx: Influx, databas
         store.close()
         (policy,) = influx.rows(f'SHOW RETENTION POLICIES ON "{database}"', database)
         assert policy[:2] == ["autogen", f"{days * 24}h0m0s"]
+
+
+def test_every_tier_has_its_retention_and_a_changed_setting_takes_effect(
+    influx: Influx, database: str, tmp_path: Path
+) -> None:
+    def kept_days(raw: int, five_minutes: int, hours: int) -> list[int]:
+        settings = InfluxSettings(
+            kind="influx",
+            url=influx.url,
+            database=database,
+            rollups_path=tmp_path / "rollups.db",
+            retention_days=raw,
+            five_minute_days=five_minutes,
+            hourly_days=hours,
+        )
+        store = InfluxStore(settings)
+        store.write([], [])
+        store.close()
+        names = (database, *(tier.database(database) for tier in TIERS))
+        policies = [influx.rows(f'SHOW RETENTION POLICIES ON "{name}"', "")[0] for name in names]
+        return [int(str(policy[1]).partition("h")[0]) // 24 for policy in policies]
+
+    assert kept_days(90, 730, 3650) == [90, 730, 3650]
+    assert kept_days(30, 365, 1825) == [30, 365, 1825]
 
 
 def test_points_beyond_the_retention_are_refused_and_the_rest_is_written(

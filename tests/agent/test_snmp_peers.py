@@ -188,6 +188,7 @@ def test_dead_devices_delay_nobody(
     ]
     clock = SystemClock()
     rounds = []
+    found: dict[str, dict[str, Any]] = {}
     for asked in (devices[10:], devices):
         probe = probe_of(*asked, clock=clock)
         began = clock.monotonic()

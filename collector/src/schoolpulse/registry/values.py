@@ -131,7 +131,7 @@ def phone(value: str) -> str:
 
 def email(value: str) -> str:
     """The e-mail address of a post."""
-    if len(value) > 254 or not _EMAIL.match(value) or value.startswith(_FORMULA_STARTS):
+    if len(value) > 254 or not value.isascii() or not _EMAIL.match(value) or value[0] in _FORMULA_STARTS:
         raise Wrong("email")
     return value
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from page_backend import FakeIncidents, FakeRegistry
+from parts.influx import Influx
 from report_facts import incident
 
 from schoolpulse.errors import UsageError
@@ -15,7 +16,9 @@ from schoolpulse.registry.models import School
 from schoolpulse.reports import facts
 from schoolpulse.reports.facts import DAY_MS, HOUR_MS, Facts, Sources, gather
 from schoolpulse.reports.spans import length
-from schoolpulse.stores.base import PointBlock
+from schoolpulse.stores.base import PointBlock, PointStore
+from schoolpulse.stores.influx import InfluxStore
+from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.sqlite import SqliteStore
 from schoolpulse.stores.sqlite_settings import SqliteSettings
 
@@ -30,12 +33,12 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     made.close()
 
 
-def put(store: SqliteStore, measurement: str, field: str, school: str, times: list[int], **tags: str) -> None:
+def put(store: PointStore, measurement: str, field: str, school: str, times: list[int], **tags: str) -> None:
     rows = [(at_ms, list(tags.values()), [float(index % 7)]) for index, at_ms in enumerate(times)]
     store.write([PointBlock(measurement, (("school", school),), list(tags), [field], rows)], [])
 
 
-def read(store: SqliteStore, days: int, *schools: str) -> Facts:
+def read(store: PointStore, days: int, *schools: str) -> Facts:
     known = [School(id=name, name=name, level="thcs", agent_id=f"gw-{name}") for name in schools]
     sources = Sources(registry=FakeRegistry(known), incidents=FakeIncidents(), store=store)
     return gather(sources, T0, T0 + days * DAY_MS)
@@ -97,3 +100,26 @@ def test_all_pages_of_incidents_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(facts, "MAX_INCIDENTS", 4)
     with pytest.raises(UsageError, match="more than 4 incidents"):
         facts.incidents_in(reader, T0, T0 + DAY_MS)
+
+
+def test_influxdb_tells_the_same(store: SqliteStore, tmp_path: Path) -> None:
+    gap = range(T0 + DAY_MS + 5 * HOUR_MS, T0 + DAY_MS + 8 * HOUR_MS)
+    times = [at for at in range(T0, T0 + 3 * DAY_MS, STEP_MS) if at not in gap]
+    with Influx(tmp_path / "influx") as part:
+        influx = InfluxStore(
+            InfluxSettings(kind="influx", url=part.url, rollups_path=tmp_path / "rollups.db")
+        )
+        one: PointStore
+        for one in (store, influx):
+            put(one, "system", "uptime_s", "a", times)
+            put(one, "system", "uptime_s", "b", times[:50])
+            put(one, "speedtest", "down_mbps", "a", [T0, T0 + 6 * HOUR_MS], role="primary", server="centre")
+            put(one, "device", "up", "a", [T0 + 3 * DAY_MS - HOUR_MS], device="d1")
+            one.maintain(T0 + 4 * DAY_MS)
+        expected = read(store, 3, "a", "b")
+        assert read(influx, 3, "a", "b") == expected
+        influx.close()
+    assert expected.present is not None
+    assert length(expected.present["a"]) == 3 * DAY_MS - 3 * HOUR_MS
+    assert expected.devices == {"a": 1}
+    assert len(expected.speed["a"]) == 2

@@ -13,10 +13,12 @@ import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import uvicorn
 from access_parts import access_for
+from fastapi import FastAPI
 from parts import free_port
 
 from schoolpulse.api.app import create_app
@@ -260,7 +262,11 @@ class Backend:
             ready=lambda: dict(self.parts),
             tick_s=tick_s,
         )
-        self.app = create_app(self.services)
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The application; made when somebody asks for it."""
+        return create_app(self.services)
 
     def receive(self, agent_id: str, body: Any, *, retained: bool = False) -> None:
         self._position += 1

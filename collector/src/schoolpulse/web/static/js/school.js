@@ -1,5 +1,6 @@
 // A school's page: what is so now arrives by itself; the past is asked for in the chosen range.
 
+import { get } from "./api.js";
 import { drawBand } from "./band.js";
 import { constantPoints, pointsOf, rangeText, TimeChart } from "./charts.js";
 import { byId, say } from "./dom.js";
@@ -149,6 +150,10 @@ for (const [at, button] of ranges.entries()) {
 }
 showChoice();
 runRecord(id);
+get(`schools/${encodeURIComponent(id)}`).catch((error) => {
+  // It is there, but not for who looks.
+  if (error.status === 404) say(byId("name"), t("web.school.missing_title"));
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") location.assign("/");

@@ -1,9 +1,12 @@
-"""Where every page is, in the district that lies behind it."""
+"""Where every page is, in the district that lies behind it, and what tests look for there."""
 
 from __future__ import annotations
 
 from page_backend import Backend
 from page_real import RealPage
+
+from schoolpulse.incidents.model import SchoolStatus
+from schoolpulse.registry.models import School
 
 
 def watching(backend: Backend) -> dict[str, str]:
@@ -36,3 +39,27 @@ def acting(real: RealPage) -> dict[str, str]:
         "endpoints": "/endpoints",
         "users": "/users",
     }
+
+
+def online(backend: Backend) -> School:
+    """A school that is fine."""
+    return next(item.school for item in backend.live.snapshot().schools if item.status == "online")
+
+
+def with_status(backend: Backend, status: SchoolStatus) -> School:
+    """A school in that state."""
+    return next(item.school for item in backend.live.snapshot().schools if item.status is status)
+
+
+COLOURS = """(selector) => {
+  const canvas = document.querySelector(selector);
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const drawn = window.Chart.getChart(canvas)?.data.datasets ?? [];
+  if (!drawn.some(({ data }) => data.length > 20)) return false;
+  const seen = new Set();
+  for (let at = 0; at < pixels.length; at += 4) {
+    if (pixels[at + 3] > 200) seen.add(`${pixels[at]},${pixels[at + 1]},${pixels[at + 2]}`);
+  }
+  return seen.size > 8;
+}"""
+"""Whether a line of many points is drawn: it, the letters and their edges have many colours."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from page_backend import Backend, lively, served
 from page_real import RealPage, real_page
 from parts.chromium import chromium
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -85,3 +86,14 @@ def outage(real: RealPage, browser: Browser) -> Iterator[tuple[str, int]]:
         seen = wall.evaluate(ON_THE_WALL)
         yield seen["school"], seen["at"]
     context.close()
+
+
+@pytest.fixture
+def backend() -> Backend:
+    return lively(40)
+
+
+@pytest.fixture
+def address(backend: Backend) -> Iterator[str]:
+    with served(backend) as found:
+        yield found

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
-from page_backend import Backend, district, lively, served
+from page_backend import Backend, district, served
 from playwright.sync_api import Page, expect
 
 from schoolpulse.incidents.model import Cause, IncidentKind, SchoolStatus
-
-
-@pytest.fixture
-def backend() -> Backend:
-    return lively(40)
-
-
-@pytest.fixture
-def address(backend: Backend) -> Iterator[str]:
-    with served(backend) as found:
-        yield found
 
 
 def test_the_list_filters_sorts_and_lives(page: Page, backend: Backend, address: str) -> None:

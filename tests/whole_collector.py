@@ -25,6 +25,7 @@ from schoolpulse.api.app import create_app
 from schoolpulse.app import Collector
 from schoolpulse.config import Config
 from schoolpulse.incidents.model import Incident
+from schoolpulse.registry.models import Contact, Device
 
 OWN, FOREIGN = "s1", "s2"
 """The schools: what is asked about, and the only one that the limited callers see."""
@@ -98,7 +99,15 @@ def _fill(whole: Whole) -> None:
     assert people is not None
     window = people.maintenance.add(from_ms=T0 + 10_000_000, to_ms=T0 + 20_000_000, reason="cáp", school=OWN)
     token, _ = access.tokens.create(CONSOLE, Role.VIEWER, name="to be revoked")
+    with collector.registry.change("console") as (writer, known):
+        writer.save_device(Device(school_id=OWN, device_id="sw-own", kind="switch"), None)
+        writer.save_contact(Contact(school_id=OWN, function="Kho"), None)
+        line = known.by_id[OWN].history[0]
     whole.ids |= {
+        "device_id": "sw-own",
+        "function": "Kho",
+        "line_id": str(line.id),
+        "area_id": str(collector.registry.areas()[-1].id) if collector.registry.areas() else "1",
         "school_id": OWN,
         "incident_id": incidents[OWN].id,
         "window_id": window.id,

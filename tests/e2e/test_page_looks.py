@@ -121,7 +121,7 @@ FAINT = """() => {
 
 def test_who_wants_no_motion_gets_none(browser: Browser, backend: Backend, address: str) -> None:
     context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(DEADLINE_MS)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     page.goto(address)
     school = online(backend)

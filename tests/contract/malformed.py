@@ -188,6 +188,6 @@ def _others(_now_ms: int, _seq: int) -> Iterator[Case]:
         yield make(f"{kind} cleared", b"", Reason.EMPTY, named=False, topic=topic)
         yield make(f"{kind} no JSON", b"online", Reason.BAD_JSON, named=False, topic=topic)
         yield make(f"{kind} list", [good], Reason.NOT_AN_OBJECT, named=False, topic=topic)
-        for key in good.keys() - {"at"}:
+        for key in sorted(good.keys() - {"at"}):
             message = {name: value for name, value in good.items() if name != key}
             yield make(f"{kind} without {key}", message, Reason.MISSING_FIELD, named=False, topic=topic)

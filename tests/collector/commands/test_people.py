@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import insert
 
 from schoolpulse.__main__ import main
+from schoolpulse.access.audit import AuditLog
 from schoolpulse.app import Collector
+from schoolpulse.clock import SystemClock
 from schoolpulse.config import load
 from schoolpulse.database import connect
 from schoolpulse.errors import ConfigError
@@ -88,7 +90,13 @@ def test_an_acknowledgement_is_on_the_record(config: Path, capsys: pytest.Captur
     assert main(["incidents", "ack", "i1", *where, "--by", "trực ca", "--text", "đã gọi VNPT"]) == 0
     [note] = Notes(database).of("i1")
     assert (note.kind, note.person, note.text) == ("ack", "trực ca", "đã gọi VNPT")
+    assert main(["incidents", "note", "i1", *where, "--text", "thợ đang đến"]) == 0
     assert main(["incidents", "ack", "i2", *where]) == 2
+    done = AuditLog(database, SystemClock()).list()
+    assert [(one.caller, one.action, one.subject) for one in done] == [
+        ("console", "incident.note", "i1"),
+        ("console", "incident.acknowledge", "i1"),
+    ]
 
 
 def test_a_policy_whose_routes_lead_nowhere_is_refused(config: Path, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from receivers import receiver
 from timelines import play
 
 from schoolpulse.__main__ import main
+from schoolpulse.access.audit import AuditLog
+from schoolpulse.clock import SystemClock
 from schoolpulse.config import load
 from schoolpulse.incidents.scoring import score
 from schoolpulse.notify.channels.registry import channels
@@ -128,6 +130,12 @@ def test_endpoints_are_listed_and_tested(tmp_path: Path, capsys: pytest.CaptureF
     assert [(one["id"], one["status"]) for one in listed] == [("ops", "new")]
     assert secret not in json.dumps(listed)
     database = load(config).open_state()
+    done = AuditLog(database, SystemClock()).list()
+    assert [(one.caller, one.action, one.subject, one.detail) for one in done] == [
+        ("console", "endpoint.enable", "ops", {}),
+        ("console", "endpoint.test", "ops", {"delivered": False}),
+        ("console", "endpoint.test", "ops", {"delivered": True}),
+    ]
     outbox = Outbox(database, load(config).endpoints, channels(), school=lambda _: None)
     with database.begin() as connection:
         outbox.put(connection, play("0-300 speaks\n345 will").transitions)

@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"no endpoint {args.id!r}", hint=f"configured: {known}")
     if args.what == "enable":
         outbox.enable(endpoint.id)
+        _note(args.config, "endpoint.enable", endpoint.id)
         _say(args, {"endpoint": endpoint.id, "enabled": True})
         return 0
     if args.what == "history":
@@ -60,6 +61,16 @@ def _outbox(config_path: Path) -> Any:
 
     config = load(config_path)
     return Outbox(config.open_state(), config.endpoints, channels(), school=lambda _: None)
+
+
+def _note(config_path: Path, action: str, endpoint_id: str, **detail: object) -> None:
+    """Put down in the audit log what was done."""
+    from schoolpulse.access.audit import AuditLog  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.access.models import CONSOLE  # noqa: PLC0415
+    from schoolpulse.clock import SystemClock  # noqa: PLC0415
+    from schoolpulse.config import load  # noqa: PLC0415
+
+    AuditLog(load(config_path).open_state(), SystemClock()).record(CONSOLE, action, endpoint_id, detail)
 
 
 def _list(args: argparse.Namespace, outbox: Any) -> None:
@@ -123,6 +134,7 @@ def _test(args: argparse.Namespace, outbox: Any, endpoint: Any) -> int:
     from schoolpulse.notify.testing import send_test  # noqa: PLC0415
 
     outcome = send_test(outbox, endpoint, SystemClock().now_ms())
+    _note(args.config, "endpoint.test", endpoint.id, delivered=outcome.delivered)
     _say(
         args,
         {

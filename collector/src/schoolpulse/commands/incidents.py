@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
         UsageError: there is no such incident.
         ConfigError: the configuration has mistakes.
     """
-    from schoolpulse.clock import SystemClock  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.access.audit import AuditLog  # noqa: PLC0415  # heavy: see the package
+    from schoolpulse.access.models import CONSOLE  # noqa: PLC0415
+    from schoolpulse.clock import SystemClock  # noqa: PLC0415
     from schoolpulse.config import load  # noqa: PLC0415
     from schoolpulse.errors import UsageError  # noqa: PLC0415
     from schoolpulse.incidents.people import Notes  # noqa: PLC0415
@@ -42,10 +44,13 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "list":
         _list(args, incidents.list(open_only=not args.all, limit=200))
         return 0
-    notes = Notes(database)
-    say = notes.acknowledge if args.what == "ack" else notes.remark
-    if say(args.id or "", person=args.by, at_ms=SystemClock().now_ms(), text=args.text) is None:
+    notes, clock = Notes(database), SystemClock()
+    say, action = (
+        (notes.acknowledge, "incident.acknowledge") if args.what == "ack" else (notes.remark, "incident.note")
+    )
+    if say(args.id or "", person=args.by, at_ms=clock.now_ms(), text=args.text) is None:
         raise UsageError(f"no incident {args.id!r}", hint="schoolpulse incidents list names them")
+    AuditLog(database, clock).record(CONSOLE, action, args.id)
     sys.stdout.write(json.dumps({"incident": args.id, "kind": args.what}) + "\n" if args.json else "noted\n")
     return 0
 

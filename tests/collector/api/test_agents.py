@@ -148,7 +148,9 @@ def test_a_classroom_is_shown_as_one(whole: Whole) -> None:
     post(whole, "/agents/room-101/code", {"school_id": OWN, "classroom": "Phòng 101"})
     room = get(whole, "/agents/room-101")
     assert (room["role"], room["school_id"], room["enrolment"]) == ("classroom", OWN, "code")
-    assert get(whole, f"/agents/{AGENT}")["role"] == "gateway"
+    assert room["classroom"] == "Phòng 101"
+    gateway = get(whole, f"/agents/{AGENT}")
+    assert (gateway["role"], gateway["classroom"]) == ("gateway", None)
 
 
 def test_what_the_agent_said_of_itself_is_shown(whole: Whole) -> None:

@@ -52,6 +52,7 @@ class AgentOut(_Answer):
     id: str
     school_id: str | None
     school_name: str | None
+    classroom: str | None = Field(description="What its room is called, where it is a classroom's")
     role: Role
     version: str | None
     hardware: str | None
@@ -163,6 +164,7 @@ class _Agents:
             id=agent_id,
             school_id=school.id if school else None,
             school_name=school.name if school else None,
+            classroom=_room(school, agent_id),
             role=role_in(school, agent_id),
             version=figures.agent_version if figures else None,
             hardware=figures.hardware if figures else None,
@@ -266,6 +268,11 @@ def enrolment_state(account: Account | None, code: OpenCode | None) -> Enrolment
     if account is not None:
         return "enrolled" if account.active else "revoked"
     return "code" if code is not None else "none"
+
+
+def _room(school: School | None, agent_id: str) -> str | None:
+    rooms = school.classrooms if school is not None else ()
+    return next((room.name or None for room in rooms if room.agent_id == agent_id), None)
 
 
 def _command(order: Order) -> CommandOut:

@@ -14,7 +14,8 @@ demo: $(VENV)/run.done ## a living district in a minute; ARGS="--duration 60 --s
 	@exec $(BIN)/schoolpulse demo $(ARGS)
 
 test: $(VENV)/dev.done ## all tests; ARGS="tests/agent -k spool" runs some
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --ignore=tests/e2e)
+	$(if $(ARGS),,$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e)
 
 check: $(VENV)/dev.done ## formatter, linter, types
 	$(BIN)/ruff format --check .

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from parts.chromium import chromium
+from playwright.sync_api import BrowserContext
 
 from schoolpulse.ndt7 import server as ndt7_server
 
@@ -58,14 +58,13 @@ def site() -> Iterator[str]:
         web.shutdown()
 
 
-def test_m_labs_client_measures_against_our_server(site: str) -> None:
+def test_m_labs_client_measures_against_our_server(site: str, context: BrowserContext) -> None:
     server = ndt7_server.Ndt7Server("127.0.0.1", 0, limits=ndt7_server.Limits(test_s=1.5, hard_stop_s=3))
     server.start()
     try:
-        with chromium() as browser:
-            page = browser.new_page()
-            page.goto(site)
-            found = page.evaluate(PAGE, [f"127.0.0.1:{server.port}"])
+        page = context.new_page()
+        page.goto(site)
+        found = page.evaluate(PAGE, [f"127.0.0.1:{server.port}"])
     finally:
         server.stop()
     assert found["errors"] == []

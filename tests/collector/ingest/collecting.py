@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from schoolpulse.clock import SystemClock
 from schoolpulse.contract.models import Telemetry
+from schoolpulse.errors import ConfigError
 from schoolpulse.ingest.journal import Journal
 from schoolpulse.ingest.settings import BrokerSettings, IngestSettings
 from schoolpulse.ingest.subscriber import Subscriber
@@ -40,13 +41,17 @@ class Collecting:
         self.journal = Journal(
             folder / "journal.db", max_bytes=1 << 30, metrics=self.metrics, clock=SystemClock()
         )
-        self.subscriber = Subscriber(
-            BrokerSettings(url=url, **broker),
-            self.journal,
-            SystemClock(),
-            self.metrics,
-            settings=IngestSettings(**(ingest or {})),
-        )
+        try:
+            self.subscriber = Subscriber(
+                BrokerSettings(url=url, **broker),
+                self.journal,
+                SystemClock(),
+                self.metrics,
+                settings=IngestSettings(**(ingest or {})),
+            )
+        except ConfigError:
+            self.journal.close()
+            raise
 
     def start(self) -> None:
         """Start and wait until the broker sends."""

@@ -37,6 +37,7 @@ def acting(real: RealPage) -> dict[str, str]:
         "maintenance": "/maintenance",
         "reports": "/reports",
         "endpoints": "/endpoints",
+        "agents": "/agents",
         "users": "/users",
     }
 

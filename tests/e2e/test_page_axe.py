@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 WATCHING = ("wall", "list", "map", "school", "incidents", "incident", "health")
 ACTING = (
     *("devices", "school-real", "registry", "edit", "import", "start"),
-    *("maintenance", "reports", "endpoints", "users"),
+    *("maintenance", "reports", "endpoints", "agents", "users"),
 )
 SETTLED = (
     "() => document.querySelector('#pulse[data-state=live], #pulse[hidden]')"
@@ -71,8 +71,9 @@ def test_a_page_to_act_on_has_no_serious_problem(
 
 def test_dialogues_and_refusals_have_no_serious_problem(page: Page, real: RealPage) -> None:
     script = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
-    for path, button in (("/maintenance?lang=en", "Announce work"), ("/users?lang=en", "Add somebody")):
-        page.goto(real.address + path)
+    asked = {"/maintenance": "Announce work", "/users": "Add somebody", "/agents": "Make an enrolment code"}
+    for path, button in asked.items():
+        page.goto(f"{real.address}{path}?lang=en")
         page.get_by_role("button", name=button).click()
         dialog = page.get_by_role("dialog")
         for field in dialog.locator("[required]").all():

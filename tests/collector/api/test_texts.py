@@ -10,13 +10,15 @@ from typing import get_args
 import pytest
 
 from schoolpulse.access.models import Role
-from schoolpulse.api.agents import EnrolmentState
+from schoolpulse.api.agents import CommandIn, EnrolmentState
+from schoolpulse.enrolment.orders import OrderState
 from schoolpulse.i18n import LANGUAGES, Language
 from schoolpulse.incidents.model import Cause, Change, IncidentKind, SchoolStatus, Scope
 from schoolpulse.notify.history import EndpointStatus
 from schoolpulse.registry.findings import KINDS
 from schoolpulse.web.assets import static_assets, web_texts
 from schoolpulse.web.templates import assembled
+from schoolpulse_agent.probes.registry import PROBES
 
 # Keys that end in a word of the model, in JavaScript `web.status.${status}`.
 FAMILIES: Mapping[str, Iterable[str]] = {
@@ -40,6 +42,10 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "web.finding.": {*KINDS, "up", "down"},
     "web.devices.": {"seen_only", "recorded_only"},
     "web.enrolment.": set(get_args(EnrolmentState)),
+    "web.account.": {"active", "ended", "owed", "trouble"},
+    "web.command.": set(get_args(CommandIn.model_fields["do"].annotation)),
+    "web.order.": set(OrderState),
+    "web.probe.": set(PROBES),
     "web.import.": {"mistakes", "warnings", "mistakes_count", "warnings_count", "new", "changed", "same"},
     "web.reports.form_": {"pdf", "xlsx", "csv", "json"},
     "web.incidents.": {"cause", "provider", "start", "end", "confirmed", "paged", "parent"},

@@ -33,6 +33,7 @@ PAGES = {
     "/start": "start",
     "/reports": "reports",
     "/endpoints": "endpoints",
+    "/agents": "agents",
     "/users": "users",
     "/health": "health",
     "/login": "login",

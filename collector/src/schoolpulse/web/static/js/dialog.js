@@ -18,7 +18,8 @@ export function openDialog(title, ...content) {
 }
 
 /**
- * A form in a dialogue. It closes when `act` is through; what `act` gives, an element, is shown in its place.
+ * A form in a dialogue, and gives it. It closes when `act` is through; what `act` gives, an element, is shown in
+ * its place.
  * @param {{title: string, lead?: string, fields: any[], submit: string, danger?: boolean,
  *   act: (values: any) => Promise<any>}} description
  */
@@ -38,4 +39,5 @@ export function formDialog({ title, lead, fields, submit, danger, act }) {
     ],
   });
   const close = openDialog(title, lead ? h("p", { class: "lead" }, lead) : "", element);
+  return element;
 }

@@ -1,14 +1,12 @@
 // The agent of a school: whose it is, whether it may connect, a code for its technician.
 
-import { get, send } from "./api.js";
+import { get } from "./api.js";
 import { formDialog } from "./dialog.js";
-import { byId, h, sign } from "./dom.js";
-import { makeCode } from "./enrol-code.js";
+import { byId, h } from "./dom.js";
+import { codeDialog, enrolmentSign, revocable, revokeDialog } from "./enrol-code.js";
 import { agentField } from "./record-fields.js";
 import { may } from "./session.js";
 import { shortTime, t } from "./texts.js";
-
-const LOOKS = { enrolled: "online", code: "unknown", revoked: "down", none: "unknown" };
 
 /** Draws it from a school's record; `setAgent(id)` records another one, or none. */
 export async function drawAgent(record, { setAgent }) {
@@ -18,7 +16,7 @@ export async function drawAgent(record, { setAgent }) {
     [t("web.edit.agent_id"), record.agent_id ?? t("web.registry.no_agent")],
     ...(agent
       ? [
-          [t("web.enrol.state"), sign(LOOKS[agent.enrolment], t(`web.enrolment.${agent.enrolment}`))],
+          [t("web.enrol.state"), enrolmentSign(agent)],
           [t("web.school.heard"), when(agent.heard_ms)],
           [t("web.school.version"), agent.version ?? "–"],
           [t("web.school.hardware"), agent.hardware ?? "–"],
@@ -39,32 +37,13 @@ function buttons(record, agent, setAgent) {
       fields: [agentField(known)],
       act: ({ agent_id: chosen }) => setAgent(chosen),
     });
-  const code = () =>
-    formDialog({
-      title: t("web.enrol.make"),
-      lead: t("web.enrol.lead"),
-      submit: t("web.enrol.make"),
-      fields: known ? [] : [{ ...agentField(record.id.toLowerCase().replace(/_/g, "-")), required: true }],
-      act: (values) => makeCode(known ?? values.agent_id, record.id),
-    });
-  const revoke = () =>
-    formDialog({
-      title: t("web.enrol.revoke"),
-      lead: t("web.enrol.revoke_lead"),
-      submit: t("web.enrol.revoke"),
-      danger: true,
-      fields: [],
-      act: async () => {
-        await send("POST", `agents/${encodeURIComponent(known)}/revoke`);
-        location.reload();
-      },
-    });
-  const mayRevoke = agent && ["enrolled", "code"].includes(agent.enrolment);
+  const code = () => codeDialog(known ? { agent: known, school: record.id } : { schools: [record] });
+  const revoke = () => revokeDialog(known, () => location.reload());
   return h(
     "div",
     { class: "actions" },
     h("button", { class: "tool main", type: "button", onclick: code }, t("web.enrol.make")),
     h("button", { class: "tool", type: "button", onclick: another }, t("web.edit.set_agent")),
-    mayRevoke ? h("button", { class: "tool danger", type: "button", onclick: revoke }, t("web.enrol.revoke")) : "",
+    agent && revocable(agent) ? h("button", { class: "tool danger", type: "button", onclick: revoke }, t("web.enrol.revoke")) : "",
   );
 }

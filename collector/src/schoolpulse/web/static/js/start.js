@@ -3,7 +3,7 @@
 import { send } from "./api.js";
 import { District } from "./district.js";
 import { byId, h, sign } from "./dom.js";
-import { makeCode } from "./enrol-code.js";
+import { agentOf, makeCode } from "./enrol-code.js";
 import { form } from "./form.js";
 import { agentField, lineFields, lineOf, newSchoolFields, schoolOf } from "./record-fields.js";
 import { may, session } from "./session.js";
@@ -110,14 +110,14 @@ function drawAgent() {
       label: t("web.start.agent"),
       fields: [
         { name: "school", label: t("web.list.school"), kind: "select", options: schools.map(({ id, name }) => [id, name]) },
-        { ...agentField(school.agent_id ?? school.id.toLowerCase().replace(/_/g, "-")), required: true },
+        { ...agentField(agentOf(school)), required: true },
       ],
       buttons: [{ text: t("web.enrol.make"), main: true, act: enrol }],
     }),
   );
   const [chosen, agent] = ["school", "agent_id"].map((one) => body("agent").querySelector(`[name=${one}]`));
   chosen.addEventListener("change", () => {
-    agent.value = district.schools.get(chosen.value)?.agent_id ?? chosen.value.toLowerCase().replace(/_/g, "-");
+    agent.value = agentOf(district.schools.get(chosen.value));
   });
 }
 

@@ -28,7 +28,7 @@ export async function makeCode(agent, school, classroom = null) {
   const command = `schoolpulse-agent enroll ${made.code} --server ${location.origin}`;
   return h(
     "div",
-    {},
+    { class: "sections" },
     h("p", { class: "code" }, made.code),
     h("p", { class: "note" }, t("web.enrol.until", { time: shortTime(made.expires_ms, Date.now()) })),
     h("p", {}, t("web.enrol.type")),

@@ -112,8 +112,10 @@ def test_a_cut_from_the_first_silence_to_the_record(made: District) -> None:
     assert [record["transitions"][at]["change"] for at in (0, -1)] == ["opened", "resolved"]
     assert (record["start"], record["end"]) == (T0 + 300_000, T0 + 900_000)
     over = made.client.get(f"/api/v1/kpi?from={T0}&to={T0 + 1_500_000}").json()["over"]
-    assert over["lost_hours"] == pytest.approx(600 / 3600)
-    assert over["connected_ratio"] == pytest.approx(1 - 600 / 3000)
+    # A silence that nothing explained is no lost hour but one that nobody measured (decision 1000).
+    assert (record["cause"], over["lost_hours"]) == ("unknown", 0.0)
+    assert over["measured_hours"] == pytest.approx((3000 - 600) / 3600, abs=0.001)
+    assert over["proven_ratio"] == pytest.approx(1 - 600 / 3000)
 
 
 def test_the_series_has_the_silence_as_a_hole(made: District) -> None:

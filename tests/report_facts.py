@@ -11,9 +11,10 @@ from page_backend import district
 
 from schoolpulse.incidents.model import Cause, Incident, IncidentKind, Scope
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
+from schoolpulse.local_time import HOUR_MS, midnight_ms
 from schoolpulse.registry.models import Line, LinePeriod, School
-from schoolpulse.reports.facts import HOUR_MS, Facts, SpeedTest
-from schoolpulse.reports.period import Period, between, midnight_ms
+from schoolpulse.reports.facts import Facts, SpeedTest
+from schoolpulse.reports.period import Period, between
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * HOUR_MS

@@ -17,7 +17,7 @@ SOURCES = {
 }
 
 STOREYS = (
-    ("__init__", "errors", "clock", "i18n", "interpreter", "logs"),
+    ("__init__", "errors", "clock", "local_time", "i18n", "interpreter", "logs"),
     ("toml_file", "metrics", "migrations", "contract"),
     ("database",),
     ("messages", "registry", "broker", "access"),

@@ -30,7 +30,8 @@ from report_facts import facts
 
 from bench._cpu import process_cpu_s
 from bench.report import DAY_MS, DAYS, fill_sqlite, fill_state
-from schoolpulse.reports.period import between, day_of
+from schoolpulse.local_time import day_of
+from schoolpulse.reports.period import between
 from schoolpulse_sim.district import make_district
 from schoolpulse_sim.scenario import DistrictSettings
 

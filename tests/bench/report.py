@@ -29,12 +29,13 @@ from schoolpulse.config import load
 from schoolpulse.incidents import tables
 from schoolpulse.incidents.model import Incident
 from schoolpulse.incidents.repository import IncidentRepository, body_of
+from schoolpulse.local_time import HOUR_MS, day_of
 from schoolpulse.registry.models import School
 from schoolpulse.registry.repository import Registry
-from schoolpulse.reports.facts import HOUR_MS, Facts, Sources
+from schoolpulse.reports.facts import Facts, Sources
 from schoolpulse.reports.forms import FORMS
 from schoolpulse.reports.maker import Reports
-from schoolpulse.reports.period import Period, between, day_of
+from schoolpulse.reports.period import Period, between
 from schoolpulse.reports.settings import ReportSettings
 from schoolpulse.stores.base import PointStore
 from schoolpulse.stores.influx import InfluxStore

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from timelines import T0, play, school, seconds
 
 from schoolpulse.incidents.model import Change
-from schoolpulse.incidents.mutes import ZONE, CalendarSettings, PlannedMutes, SchoolCalendar, Window
+from schoolpulse.incidents.mutes import CalendarSettings, PlannedMutes, SchoolCalendar, Window
 from schoolpulse.incidents.roster import Roster
+from schoolpulse.local_time import ZONE
 
 CALENDAR = SchoolCalendar(CalendarSettings())
 

@@ -13,11 +13,11 @@ from sqlalchemy import Engine as SqlEngine
 from timelines import T0, Timeline, school, seconds
 
 from schoolpulse.errors import ConfigError
-from schoolpulse.incidents.mutes import ZONE
 from schoolpulse.incidents.people import Notes
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.sink import IncidentSink
+from schoolpulse.local_time import ZONE
 from schoolpulse.notify.channels.registry import channels
 from schoolpulse.notify.delivery import Delivery
 from schoolpulse.notify.outbox import Outbox

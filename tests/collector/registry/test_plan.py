@@ -11,12 +11,13 @@ from fakes import FakeClock
 from openpyxl import Workbook
 from sqlalchemy import Engine
 
+from schoolpulse.local_time import midnight_ms
 from schoolpulse.registry.importing import make_plan, read_file
 from schoolpulse.registry.models import Contact, Device, Line, School
 from schoolpulse.registry.periods import day_start
 from schoolpulse.registry.plan import Plan, RegistryMoved
 from schoolpulse.registry.repository import Registry
-from schoolpulse.registry.values import day, day_ms
+from schoolpulse.registry.values import day
 
 DAY_S = 86_400
 AREA = ("TP.HCM", "Gò Vấp")
@@ -127,7 +128,7 @@ def test_a_workbook_of_every_sheet_is_one_import(registry: Registry, clock: Fake
     first, third = registry.school("s1"), registry.school("3")
     assert first is not None
     assert third is not None
-    changed_ms = day_ms(day("2026-09-01"))
+    changed_ms = midnight_ms(day("2026-09-01"))
     assert [(one.line.provider, one.from_ms, one.to_ms) for one in first.history] == [
         ("VNPT", None, changed_ms),
         ("Viettel", changed_ms, None),
@@ -214,7 +215,7 @@ def test_a_school_that_the_file_closes_and_one_that_it_opens_again(
     assert [school.id for school in registry.schools()] == ["s2"]
     closed = registry.school("s1")
     assert closed is not None
-    assert closed.closed_ms == day_ms(day("2026-10-01"))
+    assert closed.closed_ms == midnight_ms(day("2026-10-01"))
     plan = plan_for(registry, "school_id,name\ns1,Trường Một\n", clock)
     assert plan.items[0].fields == {"closed_on": ("2026-10-01", "")}
     registry.apply(plan, by="an")
@@ -229,7 +230,7 @@ def test_the_sample_of_the_documentation_imports(registry: Registry, clock: Fake
     school = registry.school("thcs-an-nhon")
     assert school is not None
     assert [(line.role, line.technology) for line in school.lines] == [("primary", "fibre"), ("backup", "4g")]
-    assert school.history[0].from_ms == day_ms(day("2025-09-01"))
+    assert school.history[0].from_ms == midnight_ms(day("2025-09-01"))
 
 
 def test_names_of_persons_have_no_column(registry: Registry, clock: FakeClock) -> None:
@@ -252,5 +253,5 @@ def test_a_line_that_costs_something_costs_dong(registry: Registry, clock: FakeC
     assert school is not None
     assert [(one.line.provider, one.line.currency, one.from_ms) for one in school.history] == [
         ("VNPT", "", None),
-        ("FPT", "VND", day_ms(day("2026-09-15"))),
+        ("FPT", "VND", midnight_ms(day("2026-09-15"))),
     ]

@@ -16,8 +16,8 @@ from http_client import Client
 from page_backend import Backend
 
 from schoolpulse.api.app import create_app
+from schoolpulse.local_time import DAY_MS, HOUR_MS
 from schoolpulse.registry.models import Line, School
-from schoolpulse.reports.facts import DAY_MS, HOUR_MS
 from schoolpulse.reports.giga import measurements
 from schoolpulse.reports.netjson import monitoring
 from schoolpulse.stores.base import PointBlock

@@ -12,9 +12,10 @@ from report_facts import incident
 
 from schoolpulse.errors import UsageError
 from schoolpulse.incidents.model import Cause, Change, IncidentKind, Transition
+from schoolpulse.local_time import DAY_MS, HOUR_MS
 from schoolpulse.registry.models import School
 from schoolpulse.reports import facts
-from schoolpulse.reports.facts import DAY_MS, HOUR_MS, Facts, Sources, gather
+from schoolpulse.reports.facts import Facts, Sources, gather
 from schoolpulse.reports.spans import length
 from schoolpulse.stores.base import PointBlock, PointStore
 from schoolpulse.stores.influx import InfluxStore

@@ -10,11 +10,12 @@ import pytest
 from report_facts import CALENDAR, facts, incident
 
 from schoolpulse.incidents.model import Cause, Incident, IncidentKind, Scope
+from schoolpulse.local_time import HOUR_MS, day_of
 from schoolpulse.registry.models import Line, LinePeriod, School
 from schoolpulse.reports.build import build
-from schoolpulse.reports.facts import HOUR_MS, Facts, SpeedTest
+from schoolpulse.reports.facts import Facts, SpeedTest
 from schoolpulse.reports.model import Report
-from schoolpulse.reports.period import Period, between, day_of, named
+from schoolpulse.reports.period import Period, between, named
 
 DAY = between(date(2026, 3, 2), date(2026, 3, 2))
 T0 = DAY.from_ms

@@ -17,7 +17,7 @@ from report_facts import CALENDAR, DAY_MS, facts
 
 from schoolpulse.errors import ReportFailed
 from schoolpulse.i18n import LANGUAGES, Language
-from schoolpulse.incidents.mutes import ZONE
+from schoolpulse.local_time import ZONE
 from schoolpulse.reports import pdf_form, typeset
 from schoolpulse.reports.build import build
 from schoolpulse.reports.forms import FORMS, file_name

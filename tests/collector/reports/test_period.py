@@ -8,8 +8,9 @@ import pytest
 
 from schoolpulse.errors import UsageError
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
+from schoolpulse.local_time import midnight_ms
 from schoolpulse.reports.figures import school_hours
-from schoolpulse.reports.period import Period, PeriodKind, between, midnight_ms, named
+from schoolpulse.reports.period import Period, PeriodKind, between, named
 from schoolpulse.reports.spans import length
 from schoolpulse.reports.words import period_text
 

@@ -15,7 +15,7 @@ from collector.reports.simulated import Recorded, at, recorded
 
 from schoolpulse.incidents.model import Cause, IncidentKind
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
-from schoolpulse.reports.facts import HOUR_MS
+from schoolpulse.local_time import HOUR_MS
 from schoolpulse.reports.figures import school_hours
 from schoolpulse.reports.model import Report
 from schoolpulse.reports.period import between

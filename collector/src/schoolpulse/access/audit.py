@@ -12,11 +12,11 @@ from sqlalchemy import Engine, RowMapping, delete, insert, select
 from schoolpulse.access import tables
 from schoolpulse.access.models import Caller, CallerKind, Role
 from schoolpulse.clock import Clock
+from schoolpulse.local_time import DAY_MS
 
 MAX_DETAIL = 4_000
 """Characters of JSON; what is longer is left out, and says so."""
 MAX_SUBJECT = 200
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from schoolpulse.api.params import LOCAL
 from schoolpulse.api.problems import ProblemDocument
 from schoolpulse.api.services import Services
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
+from schoolpulse.local_time import day_of, ms_of
 
 MOST_MONTHS = 18
 
@@ -47,7 +47,7 @@ def router(services: Services) -> APIRouter:
     @routes.get("/calendar", responses=ProblemDocument.responses(422))
     def calendar(months: Annotated[int, Query(ge=1, le=MOST_MONTHS)] = 6) -> CalendarOut:
         """Which days of this month and the ones after it are open."""
-        today = datetime.fromtimestamp(services.clock.now_ms() / 1000, UTC).astimezone(LOCAL).date()
+        today = day_of(services.clock.now_ms())
         hours = (settings or CalendarSettings()).hours
         days = [] if school_calendar is None else _days(today.replace(day=1), months)
         return CalendarOut(
@@ -70,5 +70,4 @@ def _days(first: date, months: int) -> list[date]:
 
 def _at(day: date, time_of_day: str) -> int:
     hour, minute = (int(part) for part in time_of_day.split(":"))
-    at = datetime(day.year, day.month, day.day, hour, minute, tzinfo=LOCAL)
-    return round(at.timestamp() * 1000)
+    return ms_of(datetime.combine(day, time(hour, minute)))

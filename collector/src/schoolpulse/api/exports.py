@@ -13,9 +13,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, TypeAdapter
 
 from schoolpulse.api.guards import Viewer
-from schoolpulse.api.params import DAY_MS, Range, TimeText, parse_range
+from schoolpulse.api.params import Range, TimeText, parse_range
 from schoolpulse.api.problems import ProblemDocument, not_found
 from schoolpulse.api.services import Services
+from schoolpulse.local_time import DAY_MS
 from schoolpulse.reports.giga import GigaMeasurement
 from schoolpulse.reports.giga import measurements as giga_measurements
 from schoolpulse.reports.netjson import DeviceMonitoring, monitoring

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.access.models import Caller
 from schoolpulse.api.guards import Viewer
-from schoolpulse.api.params import DAY_MS
 from schoolpulse.api.problems import ProblemDocument
 from schoolpulse.api.record_common import RegistryDesk, SchoolId, seen
 from schoolpulse.api.record_schemas import LineRecord
 from schoolpulse.api.services import Services
+from schoolpulse.local_time import DAY_MS
 from schoolpulse.registry.findings import Finding, FindingKind, Measured, Speed, findings, line_findings
 from schoolpulse.registry.models import ROLES, Role, School
 from schoolpulse.stores.base import SeriesQuery

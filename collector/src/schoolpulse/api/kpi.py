@@ -16,10 +16,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.api.guards import Viewer
-from schoolpulse.api.params import DAY_MS, Range, TimeText, parse_range
+from schoolpulse.api.params import Range, TimeText, parse_range
 from schoolpulse.api.problems import ProblemDocument
 from schoolpulse.api.services import Services
 from schoolpulse.incidents.model import SchoolStatus
+from schoolpulse.local_time import DAY_MS
 from schoolpulse.reports.maker import Reports
 
 CONNECTED = frozenset({SchoolStatus.ONLINE, SchoolStatus.DEGRADED, SchoolStatus.ON_BACKUP})

@@ -22,10 +22,10 @@ from schoolpulse.api.record_common import IfMatch, RegistryDesk, SchoolId, match
 from schoolpulse.api.record_schemas import LineChange, LineIn, LineRecord, LinesOut
 from schoolpulse.api.services import Services
 from schoolpulse.errors import Clash
+from schoolpulse.local_time import midnight_ms
 from schoolpulse.registry.models import Line, LinePeriod, School
 from schoolpulse.registry.periods import correct, day_start
 from schoolpulse.registry.schools import tidy
-from schoolpulse.registry.values import day_ms
 
 LineId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[17])]
 _DATES = ("valid_from", "valid_to")
@@ -68,7 +68,7 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
         with registry.change(caller.name) as (writer, known):
             if known.by_id[school_id].closed_ms is not None:
                 raise Clash("the school is closed", hint="open it first")
-            from_ms = day_ms(body.valid_from) if body.valid_from else None
+            from_ms = midnight_ms(body.valid_from) if body.valid_from else None
             if from_ms is None and writer.line_periods(school_id, body.role):
                 from_ms = day_start(clock.now_ms())
             writer.begin_line(school_id, line_of(body), from_ms)
@@ -123,7 +123,7 @@ def _corrected(before: LinePeriod, said: dict[str, Any]) -> LinePeriod:
         if name in said and said[name] is None:
             raise invalid(name, "is not to be taken away")
     line = tidy(replace(before.line, **{name: value for name, value in said.items() if name not in _DATES}))
-    dates = {name: day_ms(said[name]) if said[name] else None for name in _DATES if name in said}
+    dates = {name: midnight_ms(said[name]) if said[name] else None for name in _DATES if name in said}
     return replace(
         before,
         line=line,

@@ -7,19 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import Query
 
 from schoolpulse.api.problems import invalid
 from schoolpulse.api.services import Services
+from schoolpulse.local_time import DAY_MS, ms_of
 
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 MAX_TIME_MS = 4_102_444_800_000
 """2100-01-01."""
 MAX_WINDOWS = 10_000
 MIN_STEP_MS = 1_000
-DAY_MS = 86_400_000
 
 _UNITS = {"": 1, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 _STEP = re.compile(r"([0-9]{1,13})(ms|s|m|h|d)?\Z")
@@ -65,7 +63,7 @@ def parse_time(where: str, text: str) -> int:
         try:
             # An unquoted plus in a query arrives as a space.
             at = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)\Z", r"+\1", text))
-            at_ms = round((at if at.tzinfo else at.replace(tzinfo=LOCAL)).timestamp() * 1000)
+            at_ms = ms_of(at)
         except (ValueError, OverflowError) as error:
             raise invalid(where, "no time: ISO 8601 or milliseconds are expected") from error
     if not 0 <= at_ms <= MAX_TIME_MS:

@@ -34,9 +34,9 @@ from schoolpulse.api.record_schemas import (
 from schoolpulse.api.record_types import etag_of
 from schoolpulse.api.services import Services
 from schoolpulse.errors import Clash
+from schoolpulse.local_time import midnight_ms
 from schoolpulse.registry.models import School
 from schoolpulse.registry.snapshot import Snapshot
-from schoolpulse.registry.values import day_ms
 from schoolpulse.registry.writing import Writer
 
 AgentPath = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["pc-phong-tin-hoc"])]
@@ -81,7 +81,7 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
             writer.save_school(School(**values, area=tuple(body.area)), None)
             writer.set_agent(body.id, body.agent_id)
             for line in body.lines:
-                from_ms = day_ms(line.valid_from) if line.valid_from else None
+                from_ms = midnight_ms(line.valid_from) if line.valid_from else None
                 writer.begin_line(body.id, line_of(line), from_ms)
         audit.record(caller, "school.add", body.id, body.model_dump(exclude_none=True))
         response.headers["Location"] = f"/api/v1/schools/{body.id}"
@@ -117,7 +117,7 @@ def _add_closing(routes: APIRouter, services: Services, desk: RegistryDesk) -> N
     def close(school_id: SchoolId, caller: Admin, body: ClosingIn | None = None) -> None:
         """Close a school: its lines end, its agent leaves, nobody watches it; its history stays."""
         seen(desk, school_id, caller)
-        at_ms = day_ms(body.on) if body and body.on else services.clock.now_ms()
+        at_ms = midnight_ms(body.on) if body and body.on else services.clock.now_ms()
         if at_ms > services.clock.now_ms():
             raise invalid("on", "a day to come: close it when it has")
         with registry.change(caller.name) as (writer, known):

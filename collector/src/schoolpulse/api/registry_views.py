@@ -6,17 +6,17 @@ GET /registry/changes?school=&from=&to=&limit=&before=                     who c
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.api.guards import Viewer
-from schoolpulse.api.params import LOCAL, TimeText, parse_times
+from schoolpulse.api.params import TimeText, parse_times
 from schoolpulse.api.problems import ProblemDocument
 from schoolpulse.api.record_common import RegistryDesk, seen
 from schoolpulse.api.services import Services
+from schoolpulse.local_time import day_of
 from schoolpulse.registry.columns import Kind
 from schoolpulse.registry.export_file import to_csv, to_xlsx
 from schoolpulse.registry.models import Change
@@ -99,7 +99,7 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
     ) -> Response:
         """The registry as a file, the schools that the caller sees."""
         recorded = registry.recorded()
-        day = datetime.fromtimestamp(clock.now_ms() / 1000, LOCAL).date().isoformat()
+        day = day_of(clock.now_ms()).isoformat()
         if format_ == "xlsx":
             body, media_type, name = to_xlsx(recorded, caller.schools), XLSX, f"registry-{day}.xlsx"
         else:

@@ -14,11 +14,12 @@ from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_foun
 from schoolpulse.api.services import Services
 from schoolpulse.errors import ReportBusy, ReportFailed, UsageError
 from schoolpulse.i18n import Language
+from schoolpulse.local_time import day_of, midnight_ms
 from schoolpulse.reports.facts import Sources
 from schoolpulse.reports.forms import FORMS, file_name
 from schoolpulse.reports.maker import Reports
 from schoolpulse.reports.model import Report
-from schoolpulse.reports.period import Period, PeriodKind, between, day_of, midnight_ms, month, named
+from schoolpulse.reports.period import Period, PeriodKind, between, month, named
 from schoolpulse.reports.period import school_year as school_year_of
 from schoolpulse.reports.period import semester as semester_of
 

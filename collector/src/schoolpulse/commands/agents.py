@@ -6,9 +6,10 @@ import argparse
 import json
 import re
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from schoolpulse.local_time import local
 
 if TYPE_CHECKING:
     from schoolpulse.enrolment.accounts import Account
@@ -257,9 +258,7 @@ def _seconds(text: str) -> float:
 
 
 def _time(at_ms: int) -> str:
-    from schoolpulse.incidents.mutes import ZONE  # noqa: PLC0415  # heavy: see the package
-
-    return datetime.fromtimestamp(at_ms / 1000, ZONE).strftime("%Y-%m-%d %H:%M")
+    return local(at_ms).strftime("%Y-%m-%d %H:%M")
 
 
 def _out(values: dict[str, Any]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from schoolpulse.local_time import local
 
 
 def register(subparsers: Any) -> None:
@@ -106,8 +107,6 @@ def _list(args: argparse.Namespace, outbox: Any) -> None:
 
 def _history(args: argparse.Namespace, rows: Any) -> None:
     """The newest messages, without their bodies."""
-    from schoolpulse.incidents.mutes import ZONE  # noqa: PLC0415  # heavy: see the package
-
     names = (
         "id",
         "incident",
@@ -124,7 +123,7 @@ def _history(args: argparse.Namespace, rows: Any) -> None:
         sys.stdout.write(json.dumps({"messages": values}) + "\n")
         return
     for row in rows:
-        made = datetime.fromtimestamp(row.created_ms / 1000, ZONE).strftime("%Y-%m-%d %H:%M:%S")
+        made = local(row.created_ms).strftime("%Y-%m-%d %H:%M:%S")
         tries = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
         sys.stdout.write(f"{made}  {row.incident:<18} {row.state:<10} {tries:<12} {row.last_error}\n")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from schoolpulse.local_time import local
 
 
 def register(subparsers: Any) -> None:
@@ -56,14 +57,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, found: Any) -> None:
-    from schoolpulse.incidents.mutes import ZONE  # noqa: PLC0415  # heavy: see the package
-
     if args.json:
         lines = [incident.to_json() for incident in found]
         sys.stdout.write(json.dumps({"incidents": lines}, ensure_ascii=False) + "\n")
         return
     for incident in found:
-        since = datetime.fromtimestamp(incident.start / 1000, ZONE).strftime("%Y-%m-%d %H:%M:%S")
+        since = local(incident.start).strftime("%Y-%m-%d %H:%M:%S")
         where = incident.school or incident.provider or incident.scope
         state = "open" if incident.resolved_at is None else "resolved"
         line = f"{incident.id:<18} {state:<8} {since}  {incident.kind:<18} {incident.cause:<20} {where}\n"

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schoolpulse.local_time import local, ms_of
+
 if TYPE_CHECKING:
     from schoolpulse.incidents.mutes import Window
     from schoolpulse.incidents.people import Maintenance
@@ -96,28 +98,21 @@ def _known(args: argparse.Namespace, maintenance: Maintenance) -> Window:
 
 
 def _time_ms(text: str | None, option: str) -> int:
-    from schoolpulse.incidents.mutes import ZONE  # noqa: PLC0415  # heavy: see the package
-
     if text is None:
         raise ValueError(f"{option} is missing")
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{option} {text!r}: a time reads 2026-11-23T22:00") from error
-    return round((time if time.tzinfo else time.replace(tzinfo=ZONE)).timestamp() * 1000)
+    return ms_of(time)
 
 
 def _show(args: argparse.Namespace, windows: Any) -> None:
-    from schoolpulse.incidents.mutes import ZONE  # noqa: PLC0415  # heavy: see the package
-
     if args.json:
         lines = [asdict(window) for window in windows]
         sys.stdout.write(json.dumps({"windows": lines}, ensure_ascii=False) + "\n")
         return
     for window in windows:
-        begin, end = (
-            datetime.fromtimestamp(at_ms / 1000, ZONE).strftime("%Y-%m-%d %H:%M")
-            for at_ms in (window.from_ms, window.to_ms)
-        )
+        begin, end = (local(at_ms).strftime("%Y-%m-%d %H:%M") for at_ms in (window.from_ms, window.to_ms))
         where = window.school or window.provider or window.area or "everywhere"
         sys.stdout.write(f"{window.id}  {begin} to {end}  {where}  {window.reason}\n")

@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from schoolpulse.commands.user import ROLES, add_common, date_text, note, open_access
+from schoolpulse.local_time import DAY_MS, ms_of
 
 if TYPE_CHECKING:
     from schoolpulse.access.tokens import Token
-
-DAY_MS = 86_400_000
 
 
 def register(subparsers: Any) -> None:
@@ -85,7 +84,6 @@ def _revoke(args: argparse.Namespace) -> int:
 
 def _expiry_ms(text: str, now_ms: int) -> int:
     from schoolpulse.errors import UsageError  # noqa: PLC0415  # heavy: see the package
-    from schoolpulse.incidents.mutes import ZONE  # noqa: PLC0415
 
     days = re.fullmatch(r"([1-9][0-9]{0,4})d", text)
     if days:
@@ -94,7 +92,7 @@ def _expiry_ms(text: str, now_ms: int) -> int:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--expires {text!r}: it reads 90d, or 2027-08-31") from error
-    return round((at if at.tzinfo else at.replace(tzinfo=ZONE)).timestamp() * 1000)
+    return ms_of(at)
 
 
 def _of(token: Token) -> dict[str, Any]:

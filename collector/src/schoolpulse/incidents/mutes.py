@@ -8,18 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 import holidays
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from schoolpulse.incidents.policy import DAY
 from schoolpulse.incidents.roster import Roster
+from schoolpulse.local_time import day_of, local, midnight_ms, ms_of
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 SEARCH_DAYS = 400
 """Farther ahead no opening is looked for."""
 _TIME = re.compile(r"([01]\d|2[0-4]):([0-5]\d)\Z")
@@ -85,18 +84,17 @@ class SchoolCalendar:
 
     def is_open(self, at_ms: int) -> bool:
         """Whether pages are wanted at `at_ms`."""
-        local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZONE)
+        now = local(at_ms)
         begins, ends = self._settings.hours
-        return self._is_open_on(local.date()) and begins <= local.strftime("%H:%M") < ends
+        return self._is_open_on(now.date()) and begins <= now.strftime("%H:%M") < ends
 
     def next_opening_ms(self, at_ms: int) -> int:
         """The next moment after `at_ms` at which it opens; far away where it never does."""
-        local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZONE)
+        today = day_of(at_ms)
         hour, minute = (int(part) for part in self._settings.hours[0].split(":"))
         for ahead in range(SEARCH_DAYS):
-            day = local.date() + timedelta(days=ahead)
-            opens = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZONE)
-            opens_ms = round(opens.timestamp() * 1000)
+            day = today + timedelta(days=ahead)
+            opens_ms = ms_of(datetime.combine(day, time(hour, minute)))
             if opens_ms > at_ms and self._is_open_on(day):
                 return opens_ms
         return at_ms + SEARCH_DAYS * DAY
@@ -105,9 +103,9 @@ class SchoolCalendar:
         """The stretches of ``[from_ms, to_ms)`` in which schools are open, one a day, in order."""
         begins, ends = (_after_midnight_ms(text) for text in self._settings.hours)
         found = []
-        day = datetime.fromtimestamp(from_ms / 1000, ZONE).date()
-        while (midnight_ms := _midnight_ms(day)) < to_ms:
-            start, end = max(from_ms, midnight_ms + begins), min(to_ms, midnight_ms + ends)
+        day = day_of(from_ms)
+        while (midnight := midnight_ms(day)) < to_ms:
+            start, end = max(from_ms, midnight + begins), min(to_ms, midnight + ends)
             if start < end and self._is_open_on(day):
                 found.append((start, end))
             day += timedelta(days=1)
@@ -128,10 +126,6 @@ class SchoolCalendar:
 @lru_cache(maxsize=16)
 def _holidays(year: int) -> frozenset[date]:
     return frozenset(holidays.country_holidays("VN", years=year))
-
-
-def _midnight_ms(day: date) -> int:
-    return round(datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp() * 1000)
 
 
 def _after_midnight_ms(text: str) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from schoolpulse.i18n import Language, translate
 from schoolpulse.incidents.model import Cause, Change, Incident, Scope, Transition
+from schoolpulse.local_time import local
 from schoolpulse.registry.models import School
 
 MAX_LINES = 20
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class Text(NamedTuple):
@@ -92,7 +90,7 @@ def who(incident: Incident, school: School | None, language: Language) -> str:
 
 def local_time(at_ms: int, near_ms: int) -> str:
     """A time in Vietnam, with its date unless that is the day of `near_ms`."""
-    at, near = (datetime.fromtimestamp(ms / 1000, LOCAL) for ms in (at_ms, near_ms))
+    at, near = (local(ms) for ms in (at_ms, near_ms))
     return at.strftime("%H:%M" if at.date() == near.date() else "%H:%M %d/%m/%Y")
 
 

@@ -6,15 +6,14 @@ Everything has a default; an empty file is the policy that ships. `docs/ops/poli
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from schoolpulse import toml_file
+from schoolpulse import local_time, toml_file
 from schoolpulse.incidents.model import Incident, IncidentKind, Scope
-from schoolpulse.incidents.mutes import ZONE, CalendarSettings, PlannedMutes, SchoolCalendar, TimeOfDay
+from schoolpulse.incidents.mutes import CalendarSettings, PlannedMutes, SchoolCalendar, TimeOfDay
 from schoolpulse.incidents.policy import DAY, Policy
 from schoolpulse.registry.models import School
 
@@ -71,7 +70,7 @@ class Route(_Table):
     def due_ms(self, paged_ms: int) -> int:
         """When an incident that was paged at `paged_ms` is told on this route."""
         due_ms = paged_ms + round(self.after_s * 1000)
-        local = datetime.fromtimestamp(due_ms / 1000, ZONE)
+        local = local_time.local(due_ms)
         begins, ends = self.hours
         now = local.strftime("%H:%M")
         if begins <= now < ends if begins < ends else now >= begins or now < ends:

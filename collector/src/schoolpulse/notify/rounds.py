@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import datetime
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from schoolpulse import local_time
 from schoolpulse.clock import Clock
 from schoolpulse.incidents import tables
 from schoolpulse.incidents.model import Change, Incident, Transition
-from schoolpulse.incidents.mutes import ZONE
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.notify.outbox import Outbox
 from schoolpulse.notify.policy import Summary
@@ -107,7 +106,7 @@ class Rounds:
             return connection.execute(query.limit(1)).first() is not None
 
     def _summarise(self, summary: Summary, now_ms: int) -> None:
-        local = datetime.fromtimestamp(now_ms / 1000, ZONE)
+        local = local_time.local(now_ms)
         hour, minute = (int(part) for part in summary.at.split(":"))
         due = local.replace(hour=hour % 24, minute=minute, second=0, microsecond=0)
         if not 0 <= now_ms - due.timestamp() * 1000 < SUMMARY_LATE_MS:

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, time
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
+from schoolpulse.local_time import day_of, midnight_ms
 from schoolpulse.registry.models import Line, LinePeriod
-
-LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 def day_start(at_ms: int) -> int:
     """When the day of `at_ms` began in Vietnam: contracts change by the day."""
-    day = datetime.fromtimestamp(at_ms / 1000, LOCAL).date()
-    return round(datetime.combine(day, time(), LOCAL).timestamp() * 1000)
+    return midnight_ms(day_of(at_ms))
 
 
 def begin(

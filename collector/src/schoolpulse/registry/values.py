@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, time
 
+from schoolpulse.local_time import local, midnight_ms, ms_of
 from schoolpulse.registry.mistakes import Wrong
-from schoolpulse.registry.periods import LOCAL
 from schoolpulse_agent import wire
 
 LEVELS = ("mam_non", "tieu_hoc", "thcs")
@@ -151,10 +151,10 @@ def day(value: str) -> date:
 def moment(value: str) -> int:
     """Milliseconds since 1970 of a day's beginning in Vietnam, or of an ISO 8601 time with its offset."""
     if "T" not in value:
-        return day_ms(day(value))
+        return midnight_ms(day(value))
     try:
         at = datetime.fromisoformat(value)
-        at_ms = round((at if at.tzinfo else at.replace(tzinfo=LOCAL)).timestamp() * 1000)
+        at_ms = ms_of(at)
     except (ValueError, OverflowError) as error:
         raise Wrong("date") from error
     if not 0 <= at_ms < 4_102_444_800_000:
@@ -162,16 +162,11 @@ def moment(value: str) -> int:
     return at_ms
 
 
-def day_ms(day: date) -> int:
-    """When `day` begins in Vietnam."""
-    return round(datetime.combine(day, time(), LOCAL).timestamp() * 1000)
-
-
 def moment_text(at_ms: int | None) -> str:
     """The shortest text that `moment` reads as `at_ms`; empty for None."""
     if at_ms is None:
         return ""
-    at = datetime.fromtimestamp(at_ms / 1000, LOCAL)
+    at = local(at_ms)
     if at.time() == time():
         return at.date().isoformat()
     return at.isoformat(timespec="milliseconds")

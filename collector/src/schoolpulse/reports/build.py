@@ -8,6 +8,7 @@ from datetime import date
 
 from schoolpulse.incidents.model import Cause, IncidentKind, Scope
 from schoolpulse.incidents.mutes import SchoolCalendar
+from schoolpulse.local_time import day_of, midnight_ms
 from schoolpulse.registry.models import Line, LinePeriod
 from schoolpulse.reports.facts import Facts
 from schoolpulse.reports.figures import NO_PROVIDER, Counted, count
@@ -24,7 +25,7 @@ from schoolpulse.reports.model import (
     Report,
     SchoolFigures,
 )
-from schoolpulse.reports.period import DAY, Period, day_of, midnight_ms
+from schoolpulse.reports.period import DAY, Period
 from schoolpulse.reports.summary import (
     Piece,
     carried_by,

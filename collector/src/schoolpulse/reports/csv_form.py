@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 
 from schoolpulse.i18n import Language
-from schoolpulse.incidents.mutes import ZONE
+from schoolpulse.local_time import local
 from schoolpulse.reports.model import Report
 from schoolpulse.reports.notes import about
 from schoolpulse.reports.safe_text import for_csv
@@ -46,5 +46,5 @@ def _value(cell: Cell) -> str | int | float:
     if isinstance(value, str):
         return for_csv(value)
     if cell.unit is Unit.TIME:
-        return datetime.fromtimestamp(value / 1000, ZONE).isoformat(timespec="seconds")
+        return local(value).isoformat(timespec="seconds")
     return value

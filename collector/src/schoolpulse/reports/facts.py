@@ -12,12 +12,11 @@ from typing import NamedTuple, Protocol
 
 from schoolpulse.errors import UsageError
 from schoolpulse.incidents.model import Incident
+from schoolpulse.local_time import DAY_MS, HOUR_MS
 from schoolpulse.registry.models import School
 from schoolpulse.reports.spans import Span, union, without
 from schoolpulse.stores.base import Series, SeriesQuery
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 LONG_MS = 100 * DAY_MS
 """In a longer range the speed tests of a day count as their mean."""
 FULL_SHARE = 0.97

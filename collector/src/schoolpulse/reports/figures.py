@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from schoolpulse.incidents.model import Incident, Scope
 from schoolpulse.incidents.mutes import SchoolCalendar
+from schoolpulse.local_time import HOUR_MS, day_of, midnight_ms
 from schoolpulse.registry.models import Line, LinePeriod, School
-from schoolpulse.reports.facts import HOUR_MS, Facts
-from schoolpulse.reports.period import DAY, day_of, midnight_ms
+from schoolpulse.reports.facts import Facts
+from schoolpulse.reports.period import DAY
 from schoolpulse.reports.spans import Span, common, length, union, without
 from schoolpulse.reports.summary import Piece, delivered
 from schoolpulse.reports.tally import SchoolTime, Tally, blind_spans, school_time

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from schoolpulse.i18n import Language, translate
-from schoolpulse.incidents.mutes import ZONE
+from schoolpulse.local_time import local
 from schoolpulse.reports.model import Report
 from schoolpulse.reports.period import Period, PeriodKind, between
 from schoolpulse.reports.words import Unit, day_text, period_text, shown
@@ -87,6 +86,6 @@ def method(language: Language) -> list[str]:
 
 def made(report: Report, language: Language) -> str:
     """By what and when."""
-    at = datetime.fromtimestamp(report.made_at_ms / 1000, ZONE)
+    at = local(report.made_at_ms)
     text = f"{at:%H:%M} {day_text(at.date(), language)}"
     return translate("report.text.made", language, version=report.version, at=text)

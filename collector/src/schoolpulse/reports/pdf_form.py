@@ -6,12 +6,11 @@ This module says what stands where; ``document.typ`` draws it, and `typeset` run
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import cast
 
 from schoolpulse.i18n import Language, translate
 from schoolpulse.incidents.model import IncidentKind
-from schoolpulse.incidents.mutes import ZONE
+from schoolpulse.local_time import local
 from schoolpulse.reports import notes
 from schoolpulse.reports.model import Report
 from schoolpulse.reports.settings import ReportSettings
@@ -75,7 +74,7 @@ def _head(report: Report, language: Language, settings: ReportSettings) -> dict[
     def text(key: str, **values: object) -> str:
         return translate(f"report.head.{key}", language, **values)
 
-    at = datetime.fromtimestamp(report.made_at_ms / 1000, ZONE)
+    at = local(report.made_at_ms)
     # Decree 30: days below 10 and the months 1 and 2 with a zero before them.
     month = f"{at.month:02d}" if at.month < 3 else str(at.month)
     place = settings.place or text("place_open")

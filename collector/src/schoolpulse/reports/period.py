@@ -5,11 +5,11 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
 from schoolpulse.errors import UsageError
-from schoolpulse.incidents.mutes import ZONE
+from schoolpulse.local_time import midnight_ms
 
 MAX_DAYS = 1_200
 """Longer ranges are refused: three school years and a bit."""
@@ -77,16 +77,6 @@ class Period:
             return school_year(self.school_year - 1)
         days = self.last - self.first + DAY
         return Period(PeriodKind.RANGE, self.first - days, self.first - DAY)
-
-
-def midnight_ms(day: date) -> int:
-    """When `day` begins in Vietnam."""
-    return round(datetime.combine(day, time(), ZONE).timestamp() * 1000)
-
-
-def day_of(at_ms: int) -> date:
-    """Vietnam's date at a moment."""
-    return datetime.fromtimestamp(at_ms / 1000, ZONE).date()
 
 
 def month(year: int, number: int) -> Period:

@@ -9,18 +9,18 @@ from statistics import median
 from typing import NamedTuple
 
 from schoolpulse.incidents.model import IncidentKind
+from schoolpulse.local_time import HOUR_MS
 from schoolpulse.registry.models import Line, School
 from schoolpulse.reports.facts import SpeedTest
 from schoolpulse.reports.model import Devices, Group, Hours, Outages, Speed
 from schoolpulse.reports.tally import CLASSES, Fault, Tally
 
 SPEED_OK_RATIO = 0.8
-_HOUR_MS = 3_600_000
 
 
 def hours(ms: float) -> float:
     """Hours of milliseconds, to 3.6 s."""
-    return round(ms / _HOUR_MS, 3)
+    return round(ms / HOUR_MS, 3)
 
 
 def ratio(part: float, whole: float) -> float | None:
@@ -108,7 +108,7 @@ def detect_s(fault: Fault) -> float:
 def repair_hours(faults: Iterable[Fault]) -> list[float]:
     """From begin to end of those that are over."""
     return [
-        (fault.incident.end - fault.incident.start) / _HOUR_MS
+        (fault.incident.end - fault.incident.start) / HOUR_MS
         for fault in faults
         if fault.incident.end is not None
     ]

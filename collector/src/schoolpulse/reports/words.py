@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 
 from schoolpulse.i18n import Language, catalogue, translate
-from schoolpulse.incidents.mutes import ZONE
+from schoolpulse.local_time import local
 from schoolpulse.reports.model import PeriodOut
 from schoolpulse.reports.period import Period, PeriodKind
 
@@ -40,7 +40,7 @@ def shown(value: Value, unit: Unit, language: Language) -> str:
     if isinstance(value, str):
         return value
     if unit is Unit.TIME:
-        at = datetime.fromtimestamp(value / 1000, ZONE)
+        at = local(value)
         return f"{at:%H:%M} {day_text(at.date(), language)}"
     if unit is Unit.RATIO:
         return number(value * 100, 2, language) + "%"

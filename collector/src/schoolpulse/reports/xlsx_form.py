@@ -13,7 +13,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from schoolpulse.i18n import Language, translate
-from schoolpulse.incidents.mutes import ZONE
+from schoolpulse.local_time import local
 from schoolpulse.reports.model import Report
 from schoolpulse.reports.notes import about, method
 from schoolpulse.reports.safe_text import plain
@@ -85,7 +85,7 @@ def _cell(sheet: Any, one: Cell) -> Any:
         value = datetime.combine(value, time())
     elif one.unit is Unit.TIME:
         # Spreadsheets know no zones: the time is Vietnam's.
-        value = datetime.fromtimestamp(value / 1000, ZONE).replace(tzinfo=None)
+        value = local(value).replace(tzinfo=None)
     cell = WriteOnlyCell(sheet, value=value)
     cell.number_format = FORMATS[one.unit]
     return cell

@@ -6,7 +6,7 @@ wherever a state is shown its word stands beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.models.dashboard import (
@@ -77,35 +77,25 @@ def state_mappings(language: Language) -> list[ValueMapping]:
 
 def yes_no(language: Language) -> list[ValueMapping]:
     """1 and 0 as words."""
-    return [
-        ValueMap(
-            options={
-                "1": ValueMappingResult(text=translate("dash.word.up", language), color=GOOD, index=0),
-                "0": ValueMappingResult(text=translate("dash.word.down", language), color=BAD, index=1),
-            }
-        )
-    ]
+    return _words(language, {1: ("up", GOOD), 0: ("down", BAD)})
 
 
 def in_use(language: Language) -> list[ValueMapping]:
     """1 and 0 of a line that is in use or waits."""
-    return [
-        ValueMap(
-            options={
-                "1": ValueMappingResult(text=translate("dash.word.in_use", language), color=GOOD, index=0),
-                "0": ValueMappingResult(text=translate("dash.word.waiting", language), color=GREY, index=1),
-            }
-        )
-    ]
+    return _words(language, {1: ("in_use", GOOD), 0: ("waiting", GREY)})
 
 
 def no_yes(language: Language) -> list[ValueMapping]:
     """1 and 0 of something that should not be."""
-    return [
-        ValueMap(
-            options={
-                "0": ValueMappingResult(text=translate("dash.word.no", language), color=GOOD, index=0),
-                "1": ValueMappingResult(text=translate("dash.word.yes", language), color=BAD, index=1),
-            }
+    return _words(language, {0: ("no", GOOD), 1: ("yes", BAD)})
+
+
+def _words(language: Language, shown: Mapping[int, tuple[str, str]]) -> list[ValueMapping]:
+    """The word and the colour of each value, in this order."""
+    options = {
+        str(value): ValueMappingResult(
+            text=translate(f"dash.word.{word}", language), color=colour, index=index
         )
-    ]
+        for index, (value, (word, colour)) in enumerate(shown.items())
+    }
+    return [ValueMap(options=options)]

@@ -99,36 +99,25 @@ def _flow(board: Board) -> None:
 
 
 def _trouble(board: Board) -> None:
-    board.table(
-        "quarantine",
-        [
-            f'SELECT sum({total("quarantined_new")}) AS "new" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
-            'SELECT last("quarantined_messages") AS "all" FROM "collector" WHERE time > now() - 5m GROUP BY "of"',
-        ],
-        {
-            "of": (board.word("reason"), "none"),
-            "new": (board.word("in_range"), "short"),
-            "all": (board.word("since_start"), "short"),
-        },
-        span=8,
-        transformations=[merged()],
-        none=board.text("quarantine.none"),
-    )
-    board.table(
-        "webhooks",
-        [
-            f'SELECT sum({total("attempted_new")}) AS "new" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
-            'SELECT last("webhook_attempts") AS "all" FROM "collector" WHERE time > now() - 5m GROUP BY "of"',
-        ],
-        {
-            "of": (board.word("outcome"), "none"),
-            "new": (board.word("in_range"), "short"),
-            "all": (board.word("since_start"), "short"),
-        },
-        span=8,
-        transformations=[merged()],
-        none=board.text("webhooks.none"),
-    )
+    for name, column, new, since_start in (
+        ("quarantine", "reason", "quarantined_new", "quarantined_messages"),
+        ("webhooks", "outcome", "attempted_new", "webhook_attempts"),
+    ):
+        board.table(
+            name,
+            [
+                f'SELECT sum({total(new)}) AS "new" FROM {TIERED}"collector" WHERE $timeFilter GROUP BY "of"',
+                f'SELECT last("{since_start}") AS "all" FROM "collector" WHERE time > now() - 5m GROUP BY "of"',
+            ],
+            {
+                "of": (board.word(column), "none"),
+                "new": (board.word("in_range"), "short"),
+                "all": (board.word("since_start"), "short"),
+            },
+            span=8,
+            transformations=[merged()],
+            none=board.text(f"{name}.none"),
+        )
 
 
 def _agents(board: Board) -> None:

@@ -57,7 +57,7 @@ def _preloads(script: str, language: Language) -> str:
         found = {f"js/{name.decode()}" for name in _IMPORT.findall(static_assets()[waiting.pop()].body)}
         waiting += found - needed
         needed |= found
-    texts = f'  <link rel="preload" as="fetch" href="/static/i18n/{language}.json" crossorigin>\n'
-    return texts + "".join(
-        f'  <link rel="modulepreload" href="/static/{name}">\n' for name in sorted(needed - {script})
-    )
+    fetched = [f"/static/i18n/{language}.json", *(["/api/v1/session"] if "js/session.js" in needed else [])]
+    return "".join(
+        f'  <link rel="preload" as="fetch" href="{path}" crossorigin>\n' for path in fetched
+    ) + "".join(f'  <link rel="modulepreload" href="/static/{name}">\n' for name in sorted(needed - {script}))

@@ -6,7 +6,7 @@ import { neighbour } from "./neighbour.js";
 import { ALARMING, severity, statusText } from "./status.js";
 import { byName, duration, number, plain, shortName, shortTime, t, technology } from "./texts.js";
 
-const LIST_WIDTH = "(max-width: 60rem)"; // as in wall.css
+const asList = matchMedia("(max-width: 60rem)"); // as in wall.css
 const CHANGE_SHOWN_MS = 60_000;
 
 export class Board {
@@ -25,8 +25,8 @@ export class Board {
   constructor(now) {
     this.#now = now;
     this.#grid.addEventListener("keydown", (event) => this.#walk(event));
-    new ResizeObserver(() => this.#fit()).observe(this.#grid.parentElement);
-    matchMedia(LIST_WIDTH).addEventListener("change", () => this.#arrange());
+    new ResizeObserver(() => this.#fit(this.#room())).observe(this.#grid.parentElement);
+    asList.addEventListener("change", () => this.#arrange());
   }
 
   get order() {
@@ -130,7 +130,8 @@ export class Board {
   #arrange() {
     const focused = document.activeElement?.closest?.(".tile");
     const shown = [...this.#schools.values()].filter((school) => this.#matches(school)).sort(this.#compare);
-    this.#enlarge(shown);
+    const room = this.#room(); // before anything moves, or the browser lays out every tile twice
+    this.#enlarge(shown, room);
     const items = [];
     let area = null;
     for (const school of shown) {
@@ -145,7 +146,7 @@ export class Board {
       if (this.#grid.children[at] !== item) this.#grid.insertBefore(item, this.#grid.children[at] ?? null);
     });
     while (this.#grid.children.length > items.length) this.#grid.lastElementChild.remove();
-    this.#fit();
+    this.#fit(room);
     this.#roving(focused?.isConnected ? focused : null);
     if (focused?.isConnected) focused.focus({ preventScroll: true });
     this.#sayNothing(shown.length);
@@ -173,9 +174,8 @@ export class Board {
   }
 
   /** Makes the alarming tiles large, as long as the others stay readable beside them. */
-  #enlarge(shown) {
-    const { clientWidth, clientHeight } = this.#grid.parentElement;
-    const size = (wide) => fit(clientWidth, clientHeight, shown.length - wide, wide).font;
+  #enlarge(shown, room) {
+    const size = (wide) => fit(room.width, room.height, shown.length - wide, wide).font;
     const alarming = shown.filter((school) => ALARMING.has(school.status));
     const roomy = this.#order === "worst" && size(alarming.length) > 0.78 * size(0);
     this.#wide = new Set(roomy ? alarming.map((school) => school.id) : []);
@@ -186,15 +186,20 @@ export class Board {
     }
   }
 
-  #fit() {
-    if (matchMedia(LIST_WIDTH).matches) {
+  /** What the board has for its tiles, in pixels. */
+  #room() {
+    const { clientWidth, clientHeight } = this.#grid.parentElement;
+    return { width: clientWidth, height: clientHeight };
+  }
+
+  #fit({ width, height }) {
+    if (asList.matches) {
       this.#grid.removeAttribute("data-overflow");
       this.#grid.removeAttribute("data-dense");
       return this.#grid.style.setProperty("--tile-font", "1rem");
     }
-    const { clientWidth, clientHeight } = this.#grid.parentElement;
     const wide = this.#grid.querySelectorAll(".wide").length;
-    const best = fit(clientWidth, clientHeight, this.#grid.children.length - wide, wide);
+    const best = fit(width, height, this.#grid.children.length - wide, wide);
     this.#grid.style.setProperty("--columns", best.columns);
     this.#grid.style.setProperty("--row", `${best.row}px`);
     this.#grid.style.setProperty("--gap", `${best.gap}px`);
@@ -237,7 +242,7 @@ export class Board {
 
 function newTile(school) {
   const tile = {
-    icon: icon("unknown"),
+    icon: icon(school.status),
     name: h("span", { class: "name" }),
     word: h("span", { class: "word" }),
     more: h("span", { class: "more" }),
@@ -245,7 +250,12 @@ function newTile(school) {
   };
   tile.link = h(
     "a",
-    { class: "tile", href: `/schools/${encodeURIComponent(school.id)}`, title: school.name },
+    {
+      class: "tile",
+      href: `/schools/${encodeURIComponent(school.id)}`,
+      title: school.name,
+      data: { status: school.status },
+    },
     tile.icon,
     tile.name,
     h("span", { class: "state soft" }, tile.word, " ", tile.more),

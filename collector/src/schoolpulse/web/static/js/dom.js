@@ -15,8 +15,15 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
+const icons = new Map();
+
 /** The icon `name` of icons.svg, hidden from screen readers: a word always stands beside it. */
 export function icon(name) {
+  if (!icons.has(name)) icons.set(name, newIcon(name));
+  return icons.get(name).cloneNode(true);
+}
+
+function newIcon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");

@@ -24,21 +24,26 @@ const formats = {
   date: { weekday: "long", day: "2-digit", month: "2-digit", year: "numeric" },
   dayMinute: { day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit" },
 };
-const writers = Object.fromEntries(
-  Object.entries(formats).map(([name, options]) => [
-    name,
-    new Intl.DateTimeFormat(locale, { ...options, timeZone: zone, hour12: false, hourCycle: "h23" }),
-  ]),
-);
+const writers = new Map();
+
+/** Writes times in that format; made when first needed, since making one takes a browser some milliseconds. */
+function writer(format) {
+  if (!writers.has(format)) {
+    const options = { ...formats[format], timeZone: zone, hour12: false, hourCycle: "h23" };
+    writers.set(format, new Intl.DateTimeFormat(locale, options));
+  }
+  return writers.get(format);
+}
 
 /** `ms` as a time in one of the formats above; a day is written 22/11 in both languages. */
 export function time(ms, format = "minute") {
-  return format === "date" ? writers.date.format(ms) : writers[format].format(ms).replace(/-/g, "/");
+  const text = writer(format).format(ms);
+  return format === "date" ? text : text.replace(/-/g, "/");
 }
 
 /** A time as short as it can be told from `now`: with its day only where that is another. */
 export function shortTime(ms, now) {
-  const sameDay = writers.day.format(ms) === writers.day.format(now) && Math.abs(now - ms) < 86_400_000;
+  const sameDay = time(ms, "day") === time(now, "day") && Math.abs(now - ms) < 86_400_000;
   return sameDay ? time(ms) : `${time(ms)}, ${time(ms, "day")}`;
 }
 
@@ -59,9 +64,14 @@ export function duration(ms, { coarse = false } = {}) {
   return b && !coarse ? t("web.time.day_hour", { a, b }) : t("web.time.day", { n: a });
 }
 
+const numberWriters = new Map();
+
 /** A number with at most `digits` decimals, in the language's own writing. */
 export function number(value, digits = 0) {
-  return value.toLocaleString(locale, { maximumFractionDigits: digits });
+  if (!numberWriters.has(digits)) {
+    numberWriters.set(digits, new Intl.NumberFormat(locale, { maximumFractionDigits: digits }));
+  }
+  return numberWriters.get(digits).format(value);
 }
 
 /** A share as a percentage; never rounded up to 100 or down to 0. */

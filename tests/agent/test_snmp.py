@@ -42,12 +42,13 @@ class Agent:
         self.most = most
         self.v1 = v1
         self.requests = 0
+        self.varbinds = 0
 
     def answer(self, request: Request) -> Response:
         self.requests += 1
-        if isinstance(request, Get):
-            return self._get(request)
-        return self._bulk(request)
+        response = self._get(request) if isinstance(request, Get) else self._bulk(request)
+        self.varbinds += len(response.varbinds)
+        return response
 
     def _get(self, request: Get) -> Response:
         if len(request.oids) > self.most:
@@ -108,6 +109,14 @@ def test_getbulk_takes_few_requests() -> None:
     agent = Agent(table(24))
     converse(walk((COLUMN, OTHER)), agent)
     assert agent.requests <= 2
+
+
+@pytest.mark.parametrize(("rows", "read"), [(24, 50), (3, 50), (25, 100), (60, 150)])
+def test_a_table_of_a_known_length_is_read_to_its_end_and_not_beyond(rows: int, read: int) -> None:
+    agent = Agent(table(rows))
+    found = converse(walk((COLUMN, OTHER), 24), agent)
+    assert len(found[COLUMN]) == len(found[OTHER]) == rows
+    assert agent.varbinds <= read
 
 
 def test_columns_of_different_length_end_by_themselves() -> None:

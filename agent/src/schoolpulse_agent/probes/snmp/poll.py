@@ -39,6 +39,7 @@ class DevicePoll:
         self._ports_at: float | None = None
         self._counts: Mapping[tuple[int, ...], ports.Counts] = {}
         self._counted_at = 0.0
+        self._rows: int | None = None
 
     def talk(self, at: float) -> Talk[Answered]:
         """Ask for everything. Names and speeds of ports, which hardly change, once an hour."""
@@ -47,11 +48,12 @@ class DevicePoll:
         scalars = yield from get(wanted)
         columns: dict[tuple[int, ...], Column] = {}
         if kind.columns():
-            columns = yield from walk(kind.columns())
+            columns = yield from walk(kind.columns(), self._rows)
+            self._rows = max(map(len, columns.values()))
         found: dict[tuple[int, ...], ports.Port] | None = None
         counts: dict[tuple[int, ...], ports.Counts] = {}
         if kind.interfaces:
-            counts = yield from ports.ask_counts()
+            counts = yield from ports.ask_counts(len(self._counts) or None)
             old = self._ports_at is None or at - self._ports_at >= PORTS_ANEW_S
             if old or counts.keys() != self._ports.keys():
                 found = yield from ports.ask_ports()

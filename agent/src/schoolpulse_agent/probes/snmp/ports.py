@@ -57,14 +57,14 @@ def ask_ports() -> Talk[dict[tuple[int, ...], Port]]:
     return {index: _port(index, columns) for index in columns[TYPE]}
 
 
-def ask_counts() -> Talk[dict[tuple[int, ...], Counts]]:
+def ask_counts(expected_ports: int | None = None) -> Talk[dict[tuple[int, ...], Counts]]:
     """The counters by ifIndex; those of 32 bits only where a device has no others."""
-    columns = yield from walk((STATUS, IN_64, OUT_64, IN_ERRORS, OUT_ERRORS))
+    columns = yield from walk((STATUS, IN_64, OUT_64, IN_ERRORS, OUT_ERRORS), expected_ports)
     bits = 64
     octets_in, octets_out = columns[IN_64], columns[OUT_64]
     if not octets_in:
         bits = 32
-        narrow = yield from walk((IN_32, OUT_32))
+        narrow = yield from walk((IN_32, OUT_32), expected_ports)
         octets_in, octets_out = narrow[IN_32], narrow[OUT_32]
     return {
         index: Counts(

@@ -88,25 +88,34 @@ def get(oids: Sequence[tuple[int, ...]], at_once: int = 20) -> Talk[dict[tuple[i
     return found
 
 
-def walk(columns: Sequence[tuple[int, ...]]) -> Talk[dict[tuple[int, ...], Column]]:
-    """Whole columns of tables, several at once by GETBULK; at most `MAX_ROWS` rows of each."""
+def walk(
+    columns: Sequence[tuple[int, ...]], expected_rows: int | None = None
+) -> Talk[dict[tuple[int, ...], Column]]:
+    """Whole columns of tables, several at once by GETBULK; at most `MAX_ROWS` rows of each.
+
+    What a response holds beyond the end of a table is read for nothing, and reading is what a poll costs:
+    `expected_rows`, how many there were last time, asks for one more than these and for no others.
+    """
     found: dict[tuple[int, ...], Column] = {column: {} for column in columns}
     at = {column: column for column in found}
-    repetitions = 25
+    most, rows = 25, 0
     for _ in range(_MAX_REQUESTS):
         if not at:
             break
         order = list(at)
-        repetitions = max(1, min(repetitions, MAX_RESPONSE_VARBINDS // len(order)))
+        most = max(1, min(most, MAX_RESPONSE_VARBINDS // len(order)))
+        left = most if expected_rows is None or rows > expected_rows else expected_rows - rows + 1
+        repetitions = min(most, left)
         response = yield Bulk(tuple(at.values()), repetitions)
         if response.error_status == TOO_BIG and repetitions > 1:
-            repetitions //= 2
+            most = repetitions // 2
         elif response.error_status == NO_SUCH_NAME and 0 < response.error_index <= len(order):
             del at[order[response.error_index - 1]]  # SNMPv1's end of the MIB
         elif response.error_status or not response.varbinds:
             break
         else:
             _file(response.varbinds, order, at, found)
+            rows += len(response.varbinds) // len(order)
     return found
 
 

@@ -242,7 +242,14 @@ _SHAPES: dict[tuple[str, str], dict[str, float]] = {
 class Backend:
     """The services over a district in memory, and hands to make things happen in it."""
 
-    def __init__(self, schools: Sequence[School], clock: Clock | None = None, tick_s: float = 0.2) -> None:
+    def __init__(
+        self,
+        schools: Sequence[School],
+        clock: Clock | None = None,
+        tick_s: float = 0.2,
+        *,
+        listens_on: str = "127.0.0.1",
+    ) -> None:
         self.clock = clock or SystemClock()
         self.registry = FakeRegistry(schools)
         self.incidents = FakeIncidents()
@@ -251,7 +258,7 @@ class Backend:
         self.parts = {"journal": "ok", "store": "ok"}
         self._position = 0
         self.services = Services(
-            access=access_for(self.clock),
+            access=access_for(self.clock, listens_on),
             registry=self.registry,
             store=self.store,
             incidents=self.incidents,

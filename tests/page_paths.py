@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from page_backend import Backend
+from page_backend import Backend, district
 from page_real import RealPage
 
+from schoolpulse.access.models import Role
 from schoolpulse.incidents.model import SchoolStatus
 from schoolpulse.registry.models import School
+
+ACTING = (
+    *("devices", "school-real", "registry", "edit", "import", "start"),
+    *("maintenance", "reports", "endpoints", "agents", "users"),
+)
+STRANGE = ("set-up", "login", "missing")
 
 
 def watching(backend: Backend) -> dict[str, str]:
@@ -22,6 +29,19 @@ def watching(backend: Backend) -> dict[str, str]:
         "incident": f"/incidents/{incident.id}",
         "health": "/health",
     }
+
+
+def strange(kind: str) -> tuple[Backend, str]:
+    """A page for who does not belong there, and the district behind it.
+
+    Args:
+        kind: ``set-up`` for the first administrator, from elsewhere; ``login`` for users; ``missing`` for a
+            school that is not there.
+    """
+    backend = Backend(district(1), listens_on="127.0.0.1" if kind == "missing" else "0.0.0.0")
+    if kind == "login":
+        backend.services.access.users.add("lan.nguyen", "bốn từ không ai đoán", Role.ADMIN)
+    return backend, "/schools/nobody" if kind == "missing" else "/login"
 
 
 def acting(real: RealPage) -> dict[str, str]:

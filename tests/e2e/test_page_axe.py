@@ -8,17 +8,13 @@ from typing import Any
 
 import pytest
 from page_backend import lively, served
-from page_paths import acting, watching
+from page_paths import ACTING, STRANGE, acting, strange, watching
 from page_real import RealPage
 from playwright.sync_api import Page
 
 WATCHING = ("wall", "list", "map", "school", "incidents", "incident", "health")
-ACTING = (
-    *("devices", "school-real", "registry", "edit", "import", "start"),
-    *("maintenance", "reports", "endpoints", "agents", "users"),
-)
 SETTLED = (
-    "() => document.querySelector('#pulse[data-state=live], #pulse[hidden]')"
+    "() => document.querySelector('#pulse[data-state=live], #pulse[hidden], .login form')"
     " && !document.querySelector('.loading:not([hidden])')"
 )
 LOOK = """async (rules) => {
@@ -59,6 +55,13 @@ def watched() -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("name", WATCHING)
 def test_a_page_that_shows_has_no_serious_problem(page: Page, watched: dict[str, str], name: str) -> None:
     assert problems(page, watched[name]) == []
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_page_for_strangers_has_no_serious_problem(page: Page, name: str) -> None:
+    backend, path = strange(name)
+    with served(backend) as address:
+        assert problems(page, address + path) == []
 
 
 @pytest.mark.parametrize("name", ACTING)

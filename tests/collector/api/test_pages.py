@@ -12,6 +12,7 @@ from http_client import Client
 from page_backend import Backend, district
 from pydantic import ValidationError
 
+from schoolpulse.access.models import CONSOLE, Role
 from schoolpulse.api.app import create_app
 from schoolpulse.incidents.mutes import CalendarSettings
 from schoolpulse.web.assets import static_assets
@@ -38,6 +39,17 @@ def test_every_page_is_served_with_its_files(backend: Backend, path: str, langua
     named = set(re.findall(r'(?:href|src)="/static/([^"#]+)', answer.text))
     assert named <= set(static_assets())
     assert len(re.findall("<h1", answer.text)) == 1
+
+
+def test_a_school_that_one_does_not_see_is_missing(backend: Backend) -> None:
+    near, far, _ = backend.registry.schools()
+    _, token = backend.services.access.tokens.create(CONSOLE, Role.VIEWER, schools=[near.id])
+    near_page, foreign, none = (
+        Client(backend.app).get(f"/schools/{school_id}", headers={"Authorization": f"Bearer {token}"})
+        for school_id in (near.id, far.id, "nobody")
+    )
+    assert near_page.status_code == 200
+    assert (foreign.status_code, foreign.text) == (404, none.text)
 
 
 def test_a_pages_modules_are_named_all(backend: Backend) -> None:

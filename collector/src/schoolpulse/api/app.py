@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,7 +39,7 @@ from schoolpulse.api import (
 from schoolpulse.api.application import Application
 from schoolpulse.api.encoding import SchoolEncoder
 from schoolpulse.api.etags import ETags
-from schoolpulse.api.gate import Gate
+from schoolpulse.api.gate import Gate, caller_of
 from schoolpulse.api.services import Services
 from schoolpulse.web import routes
 
@@ -105,9 +105,13 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(enrol.router(services, services.agents), prefix=API)
     app.include_router(api)
     app.include_router(health.router(services))
-    app.include_router(
-        routes.router(lambda school_id: services.registry.school(school_id) is not None, services.page)
-    )
+
+    def has_page(request: Request, school_id: str) -> bool:
+        caller = caller_of(request)  # without one the gate has sent them to the login
+        sees = caller is not None and caller.sees(school_id)
+        return sees and services.registry.school(school_id) is not None
+
+    app.include_router(routes.router(has_page, services.page))
     document.complete(app)
     app.add_middleware(ETags)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)

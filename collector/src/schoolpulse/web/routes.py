@@ -41,8 +41,8 @@ PAGES = {
 """Pages by their path. They hold no data: their scripts ask the API."""
 
 
-def router(has_school: Callable[[str], bool], settings: PageSettings | None = None) -> APIRouter:
-    """The routes; `has_school` tells by its id which schools have a page."""
+def router(has_school: Callable[[Request, str], bool], settings: PageSettings | None = None) -> APIRouter:
+    """The routes; `has_school` tells which schools, by their id, have a page for who asks."""
     routes = APIRouter(include_in_schema=False)
     chosen = settings or PageSettings()
 
@@ -58,7 +58,7 @@ def router(has_school: Callable[[str], bool], settings: PageSettings | None = No
     async def school(
         request: Request, school_id: Annotated[str, Path(max_length=128)], lang: Lang = None
     ) -> Response:
-        known = has_school(school_id)
+        known = has_school(request, school_id)
         return _page(request, "school" if known else "missing", lang, chosen, 200 if known else 404)
 
     @routes.get("/static/{path:path}")

@@ -15,11 +15,7 @@ const SILENT_MS = 3 * 60_000;
  */
 export function runFrame(live = null, heard = () => null) {
   const since = { lost: null };
-  byId("theme").addEventListener("click", () => {
-    const chosen = document.documentElement.dataset.theme === "light" ? "dark" : "light";
-    remember("theme", chosen);
-    document.dispatchEvent(new CustomEvent("themechosen", { detail: chosen }));
-  });
+  runTheme();
   runMenu();
   showAccount();
   byId("pulse").hidden = live === null;
@@ -32,6 +28,15 @@ export function runFrame(live = null, heard = () => null) {
   tick();
   setInterval(tick, 1_000);
   return tick;
+}
+
+/** The button that turns dark ground to light and back. */
+export function runTheme() {
+  byId("theme").addEventListener("click", () => {
+    const chosen = document.documentElement.dataset.theme === "light" ? "dark" : "light";
+    remember("theme", chosen);
+    document.dispatchEvent(new CustomEvent("themechosen", { detail: chosen }));
+  });
 }
 
 function runMenu() {

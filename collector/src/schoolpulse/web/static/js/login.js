@@ -3,6 +3,7 @@
 import { send } from "./api.js";
 import { byId, say } from "./dom.js";
 import { form } from "./form.js";
+import { runTheme } from "./frame.js";
 import { session } from "./session.js";
 import { t } from "./texts.js";
 
@@ -54,6 +55,7 @@ async function enter(path, values, then = next()) {
   location.assign(then);
 }
 
+runTheme();
 document.querySelector("[data-language]").addEventListener("click", (event) => {
   query.set("lang", event.currentTarget.hreflang);
   event.currentTarget.href = `?${query}`;

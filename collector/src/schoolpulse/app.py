@@ -36,6 +36,7 @@ from schoolpulse.ingest.pump import SinkRunner
 from schoolpulse.ingest.subscriber import Subscriber
 from schoolpulse.ingest.trimmer import Trimmer
 from schoolpulse.live import LiveView
+from schoolpulse.local_time import DAY_MS
 from schoolpulse.metrics import Metrics
 from schoolpulse.notify.channels.registry import channels
 from schoolpulse.notify.delivery import Delivery
@@ -106,7 +107,7 @@ class Collector:
             config.report,
         )
         self._delivery = Delivery(self.outbox, self.clock, self.metrics)
-        keep_ms = round(config.outbox.keep_days * 86_400_000)
+        keep_ms = round(config.outbox.keep_days * DAY_MS)
         self._rounds = Rounds(self._database, self.outbox, rules.summary, self.clock, keep_ms=keep_ms)
         self.live = LiveView(self.registry, self.clock, position=self.journal.last_position)
         self._exporter = self._make_exporter(rules)

@@ -18,12 +18,13 @@ from schoolpulse.export.records import statuses
 from schoolpulse.export.sums import school_sums
 from schoolpulse.incidents.model import SchoolStatus
 from schoolpulse.live import SchoolNow
+from schoolpulse.local_time import DAY_MS, HOUR_MS
 from schoolpulse.registry.models import School
 from schoolpulse.stores.base import Delivery, PointBlock, SeriesQuery
 from schoolpulse.stores.influx import InfluxStore
 from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.rollup_marks import Mark, Marks
-from schoolpulse.stores.rollup_tiers import DAY_MS, FIVE_MINUTES, HOUR_MS, HOURS, MINUTE_MS, TIERS, Tier
+from schoolpulse.stores.rollup_tiers import FIVE_MINUTES, HOURS, MINUTE_MS, TIERS, Tier
 
 NOW_MS = 1_790_000_000_000 // HOUR_MS * HOUR_MS + 17 * MINUTE_MS
 Sample = tuple[int, str, float, float | None]

@@ -12,6 +12,7 @@ from schoolpulse.access import tables
 from schoolpulse.access.settings import AccessSettings
 from schoolpulse.access.users import User, user_of
 from schoolpulse.clock import Clock
+from schoolpulse.local_time import DAY_MS, HOUR_MS
 
 SEEN_EVERY_MS = 60_000
 """Its last use is put down no finer."""
@@ -35,8 +36,8 @@ class Sessions:
     def __init__(self, engine: Engine, clock: Clock, settings: AccessSettings) -> None:
         self._engine = engine
         self._clock = clock
-        self._idle_ms = round(settings.idle_hours * 3_600_000)
-        self._longest_ms = round(settings.session_days * 86_400_000)
+        self._idle_ms = round(settings.idle_hours * HOUR_MS)
+        self._longest_ms = round(settings.session_days * DAY_MS)
 
     def start(self, user: User) -> str:
         """A new session of `user`; gives its cookie."""

@@ -12,14 +12,14 @@ from fastapi import Query
 
 from schoolpulse.api.problems import invalid
 from schoolpulse.api.services import Services
-from schoolpulse.local_time import DAY_MS, ms_of
+from schoolpulse.local_time import DAY_MS, HOUR_MS, ms_of
 
 MAX_TIME_MS = 4_102_444_800_000
 """2100-01-01."""
 MAX_WINDOWS = 10_000
 MIN_STEP_MS = 1_000
 
-_UNITS = {"": 1, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
+_UNITS = {"": 1, "ms": 1, "s": 1_000, "m": 60_000, "h": HOUR_MS, "d": DAY_MS}
 _STEP = re.compile(r"([0-9]{1,13})(ms|s|m|h|d)?\Z")
 
 TimeText = Annotated[
@@ -65,9 +65,9 @@ def parse_time(where: str, text: str) -> int:
             at = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)\Z", r"+\1", text))
             at_ms = ms_of(at)
         except (ValueError, OverflowError) as error:
-            raise invalid(where, "no time: ISO 8601 or milliseconds are expected") from error
+            raise invalid(where, "no_time") from error
     if not 0 <= at_ms <= MAX_TIME_MS:
-        raise invalid(where, "a time between 1970 and 2100 is expected")
+        raise invalid(where, "time_out_of_range")
     return at_ms
 
 
@@ -80,7 +80,7 @@ def parse_range(from_text: str | None, to_text: str | None, now_ms: int, default
     to_ms = parse_time("to", to_text) if to_text else now_ms
     from_ms = parse_time("from", from_text) if from_text else max(0, to_ms - default_ms)
     if from_ms >= to_ms:
-        raise invalid("from", "the range ends before it begins")
+        raise invalid("from", "range_backwards")
     return Range(from_ms, to_ms)
 
 
@@ -93,7 +93,7 @@ def parse_times(from_text: str | None, to_text: str | None) -> tuple[int | None,
     from_ms = parse_time("from", from_text) if from_text else None
     to_ms = parse_time("to", to_text) if to_text else None
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
-        raise invalid("from", "the range ends before it begins")
+        raise invalid("from", "range_backwards")
     return from_ms, to_ms
 
 
@@ -105,7 +105,7 @@ def known_schools(services: Services, ids: Iterable[str] | None) -> None:
     """
     for one in ids or ():
         if services.registry.school(one) is None:
-            raise invalid("schools", "one of these schools is not in the registry")
+            raise invalid("schools", "unknown_school")
 
 
 def parse_step(text: str | None, within: Range) -> int:
@@ -118,12 +118,12 @@ def parse_step(text: str | None, within: Range) -> int:
         return next((step for step in _ROUND_STEPS if _windows(within, step) <= 240), _ROUND_STEPS[-1])
     match = _STEP.match(text)
     if match is None:
-        raise invalid("step", "no width: `60s`, `5m`, `1h`, `1d` or milliseconds are expected")
+        raise invalid("step", "no_step")
     step_ms = int(match[1]) * _UNITS[match[2] or ""]
     if step_ms < MIN_STEP_MS:
-        raise invalid("step", "at least one second")
+        raise invalid("step", "step_too_small")
     if step_ms > MAX_TIME_MS or _windows(within, step_ms) > MAX_WINDOWS:
-        raise invalid("step", f"at most {MAX_WINDOWS} windows: widen the step or narrow the range")
+        raise invalid("step", "too_many_windows", most=MAX_WINDOWS)
     return step_ms
 
 

@@ -17,10 +17,11 @@ from enum import StrEnum
 
 from sqlalchemy import Engine, Row, RowMapping, Select, func, select
 
+from schoolpulse.local_time import HOUR_MS
 from schoolpulse.notify.settings import EndpointSettings
 from schoolpulse.notify.tables import PENDING, endpoint_state, outbox
 
-DEAD_AFTER_MS = 3_600_000
+DEAD_AFTER_MS = HOUR_MS
 """An endpoint that failed at every attempt for so long is called dead, and still tried."""
 MAX_PAGE = 500
 

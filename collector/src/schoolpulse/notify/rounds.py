@@ -23,9 +23,9 @@ from schoolpulse.notify.policy import Summary
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-KEEP_MS = 90 * 86_400_000
+KEEP_MS = 90 * local_time.DAY_MS
 TRIM_EVERY_MS = 600_000
-SUMMARY_LATE_MS = 3_600_000
+SUMMARY_LATE_MS = local_time.HOUR_MS
 """A summary that could not be made within that time is left out: nobody wants the morning's at noon."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from schoolpulse.clock import Clock
 from schoolpulse.errors import StoreUnavailable, UsageError
+from schoolpulse.local_time import DAY_MS
 from schoolpulse.stores.base import BadPoint, Delivery, PointBlock
 from schoolpulse.stores.influx_http import InfluxHttp
 from schoolpulse.stores.influx_read import identifier, string
@@ -23,7 +24,6 @@ from schoolpulse.stores.line_protocol import lines_of_all
 from schoolpulse.stores.rollup_marks import EVERY_SCHOOL, Mark, Marks, Run
 from schoolpulse.stores.rollup_tiers import (
     COUNT,
-    DAY_MS,
     FIVE_MINUTES,
     HIGH,
     LOW,

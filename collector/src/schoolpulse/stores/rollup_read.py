@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from schoolpulse.local_time import DAY_MS
 from schoolpulse.stores.base import SeriesQuery
 from schoolpulse.stores.influx_settings import InfluxSettings
 from schoolpulse.stores.rollup_marks import Marks
-from schoolpulse.stores.rollup_tiers import DAY_MS, FIVE_MINUTES, HOURS, NOT_ROLLED_UP, TIERS, TOGETHER, Tier
+from schoolpulse.stores.rollup_tiers import FIVE_MINUTES, HOURS, NOT_ROLLED_UP, TIERS, TOGETHER, Tier
 from schoolpulse.stores.shape import clean_tag
 from schoolpulse.stores.windows import bounds_ms
 

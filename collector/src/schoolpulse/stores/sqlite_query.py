@@ -12,9 +12,10 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from schoolpulse.local_time import HOUR_MS
 from schoolpulse.stores.base import Series, SeriesQuery, Window
 from schoolpulse.stores.shape import DELIVERY, DELIVERY_FIELDS, DELIVERY_TAGS, clean_tag
-from schoolpulse.stores.sqlite_schema import FIVE_MINUTES_MS, HOUR_MS
+from schoolpulse.stores.sqlite_schema import FIVE_MINUTES_MS
 from schoolpulse.stores.windows import MAX_SERIES, bounds_ms, too_many_series
 
 

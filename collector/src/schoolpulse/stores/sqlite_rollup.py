@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import Iterator
 
 from schoolpulse.clock import Clock
-from schoolpulse.stores.sqlite_schema import FIVE_MINUTES_MS, HOUR_MS
+from schoolpulse.local_time import DAY_MS, HOUR_MS
+from schoolpulse.stores.sqlite_schema import FIVE_MINUTES_MS
 from schoolpulse.stores.sqlite_settings import SqliteSettings
 
-DAY_MS = 24 * HOUR_MS
 _CHUNK = 500
 _RECEIPTS = 10_000
 _BUDGET_S = 0.5

@@ -6,7 +6,6 @@ import sqlite3
 from pathlib import Path
 
 FIVE_MINUTES_MS = 300_000
-HOUR_MS = 3_600_000
 
 _TABLES = """
 -- One row for each combination of measurement, field and tags (sorted JSON).

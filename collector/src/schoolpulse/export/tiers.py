@@ -7,9 +7,10 @@ So one panel reads raw points of the last hours and hourly windows of the last y
 
 from __future__ import annotations
 
+from schoolpulse.local_time import DAY_MS, HOUR_MS
 from schoolpulse.stores.base import PointBlock, Value
 from schoolpulse.stores.influx_settings import InfluxSettings
-from schoolpulse.stores.rollup_tiers import DAY_MS, FIVE_MINUTES, HIGH, HOUR_MS, HOURS, P95, SUM, Tier
+from schoolpulse.stores.rollup_tiers import FIVE_MINUTES, HIGH, HOURS, P95, SUM, Tier
 
 _FOR_EVER_MS = 10**15
 STEPS: tuple[tuple[int, Tier | None, str], ...] = (

@@ -21,8 +21,23 @@ SchoolPulseError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is refused, for programs and for pages in any language.
+
+    Args:
+        code: a word that never changes; its texts are ``refusal.<code>``.
+        where: the field at fault; empty where it is none.
+        values: fill the names in the texts.
+    """
+
+    code: str
+    where: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 class SchoolPulseError(Exception):
@@ -31,11 +46,13 @@ class SchoolPulseError(Exception):
     Args:
         message: what is wrong, one sentence, no secret and no payload in it.
         hint: what the operator can do about it.
+        why: the same for pages; needed where a request over the API can lead here.
     """
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", why: Reason | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +73,15 @@ class Problem:
 class UsageError(SchoolPulseError):
     """The caller asked for something that cannot be; exit status 2."""
 
-    def __init__(self, message: str, problems: Sequence[Problem] = (), *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        problems: Sequence[Problem] = (),
+        *,
+        hint: str = "",
+        why: Reason | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, why=why)
         self.problems = tuple(problems)
 
 
@@ -80,8 +104,8 @@ class TooOften(SchoolPulseError):
         retry_after_s: how long to wait.
     """
 
-    def __init__(self, message: str, *, hint: str = "", retry_after_s: float) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, why: Reason, hint: str = "", retry_after_s: float) -> None:
+        super().__init__(message, hint=hint, why=why)
         self.retry_after_s = retry_after_s
 
 

@@ -20,7 +20,7 @@ from schoolpulse.access.settings import AccessSettings
 from schoolpulse.access.tokens import Tokens
 from schoolpulse.access.users import User, Users
 from schoolpulse.clock import Clock
-from schoolpulse.errors import UsageError
+from schoolpulse.errors import Reason, UsageError
 
 FAMILIAR = 2_000
 """So many pairs of a name and an address that it signed in from are remembered."""
@@ -169,7 +169,11 @@ class Access:
             self._by_address.take(network_of(address))
             self._by_name.take("")  # everybody's tries at the code together
             if not hmac.compare_digest(self.set_up_code.encode(), code.strip().lower().encode()):
-                raise UsageError("code: this is not the set-up code", hint="it stands in the collector's log")
+                raise UsageError(
+                    "code: this is not the set-up code",
+                    hint="it stands in the collector's log",
+                    why=Reason("set_up_code_wrong", "code"),
+                )
         user = self.users.add(name, password, Role.ADMIN, first=True)
         return user, self.sessions.start(user)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections import OrderedDict
+from math import ceil
 
 from schoolpulse.clock import Clock
-from schoolpulse.errors import TooOften
+from schoolpulse.errors import Reason, TooOften
 
 MOST_KEYS = 10_000
 
@@ -36,7 +37,8 @@ class Attempts:
             left = self._now_left(key)
             if left < 1:
                 wait_s = (1 - left) * self._refill_s
-                raise TooOften("Tried too often.", retry_after_s=wait_s)
+                why = Reason("tried_too_often", values={"wait_s": ceil(wait_s)})
+                raise TooOften("Tried too often.", retry_after_s=wait_s, why=why)
             self._set(key, left - 1)
 
     def give_back(self, key: str) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from schoolpulse.errors import TooOften, UsageError
+from schoolpulse.errors import Reason, TooOften, UsageError
 
 SHORTEST = 10
 LONGEST = 200
@@ -36,9 +36,17 @@ class Passwords:
             UsageError: too short, too long, or too easily guessed.
         """
         if not SHORTEST <= len(password) <= LONGEST:
-            raise UsageError(f"password: {SHORTEST} to {LONGEST} characters")
+            bounds = {"shortest": SHORTEST, "longest": LONGEST}
+            raise UsageError(
+                f"password: {SHORTEST} to {LONGEST} characters",
+                why=Reason("password_length", "password", bounds),
+            )
         if len(set(password)) < 4 or (len(name) >= 4 and name.casefold() in password.casefold()):
-            raise UsageError("password: too easily guessed", hint="several words make a good one")
+            raise UsageError(
+                "password: too easily guessed",
+                hint="several words make a good one",
+                why=Reason("password_easy", "password"),
+            )
         with self._turn:
             return self._hasher.hash(password)
 
@@ -51,7 +59,9 @@ class Passwords:
         if len(password) > LONGEST:
             return False
         if not self._turn.acquire(timeout=WAIT_S):
-            raise TooOften("Too many are signing in.", retry_after_s=WAIT_S)
+            raise TooOften(
+                "Too many are signing in.", retry_after_s=WAIT_S, why=Reason("signing_in_too_many")
+            )
         try:
             self._hasher.verify(kept or self._nobodys, password)
         except (VerificationError, InvalidHashError):

@@ -15,7 +15,7 @@ from schoolpulse.access import tables
 from schoolpulse.access.models import Caller, Role
 from schoolpulse.access.users import scope_of, scope_text
 from schoolpulse.clock import Clock
-from schoolpulse.errors import UsageError
+from schoolpulse.errors import Reason, UsageError
 
 USED_EVERY_MS = 60_000
 """Its last use is put down no finer."""
@@ -65,9 +65,10 @@ class Tokens:
         """
         now_ms = self._clock.now_ms()
         if expires_ms is not None and expires_ms <= now_ms:
-            raise UsageError("expires: lies in the past")
+            raise UsageError("expires: lies in the past", why=Reason("expires_past", "expires_ms"))
         if len(name) > 64 or not name.isprintable():
-            raise UsageError("name: at most 64 printable characters")
+            why = Reason("token_name", "name")
+            raise UsageError("name: at most 64 printable characters", why=why)
         prefix = "".join(secrets.choice(_ALPHABET) for _ in range(10))
         secret = secrets.token_urlsafe(32)
         values = {
@@ -115,7 +116,11 @@ class Tokens:
             connection.execute(query.values(revoked_ms=self._clock.now_ms()))
         token = self.get(prefix)
         if token is None:
-            raise UsageError("there is no such token", hint="`schoolpulse token list` names them")
+            raise UsageError(
+                "there is no such token",
+                hint="`schoolpulse token list` names them",
+                why=Reason("token_not_found"),
+            )
         return token
 
     def caller(self, text: str) -> Caller | None:

@@ -15,7 +15,7 @@ from schoolpulse.access import tables
 from schoolpulse.access.models import Caller, Role
 from schoolpulse.access.passwords import Passwords
 from schoolpulse.clock import Clock
-from schoolpulse.errors import Clash, UsageError
+from schoolpulse.errors import Clash, Reason, UsageError
 
 NAME = r"^[a-z0-9][a-z0-9._@-]{0,63}$"
 MAX_SCHOOLS = 2_000
@@ -90,15 +90,22 @@ class Users:
         """
         name = name.lower()
         if not _NAME.match(name):
-            raise UsageError("name: 1 to 64 letters, digits and . _ @ -, beginning with a letter or digit")
+            raise UsageError(
+                "name: 1 to 64 letters, digits and . _ @ -, beginning with a letter or digit",
+                why=Reason("user_name", "name"),
+            )
         scope = scope_text(role, schools)
         kept = self._passwords.hash(password, name=name)
         now_ms = self._clock.now_ms()
         with self._write, self._engine.begin() as connection:
             if first and connection.execute(select(tables.user.c.name).limit(1)).first() is not None:
-                raise Clash("there are users already", hint="an administrator adds more")
+                raise Clash(
+                    "there are users already",
+                    hint="an administrator adds more",
+                    why=Reason("users_exist"),
+                )
             if _row(connection, name) is not None:
-                raise Clash("name: somebody has this name already")
+                raise Clash("name: somebody has this name already", why=Reason("name_taken", "name"))
             connection.execute(
                 insert(tables.user).values(
                     name=name,
@@ -184,10 +191,14 @@ def scope_text(role: Role, schools: Iterable[str] | None) -> str | None:
     if schools is None:
         return None
     if role is Role.ADMIN:
-        raise UsageError("schools: an administrator is never limited to schools")
+        why = Reason("admin_of_all", "schools")
+        raise UsageError("schools: an administrator is never limited to schools", why=why)
     ids = sorted(set(schools))
     if not ids or len(ids) > MAX_SCHOOLS or any(not 0 < len(one) <= 128 for one in ids):
-        raise UsageError(f"schools: 1 to {MAX_SCHOOLS} ids of schools, or none at all for every school")
+        raise UsageError(
+            f"schools: 1 to {MAX_SCHOOLS} ids of schools, or none at all for every school",
+            why=Reason("schools_count", "schools", {"most": MAX_SCHOOLS}),
+        )
     return json.dumps(ids, ensure_ascii=False)
 
 
@@ -204,11 +215,19 @@ def _row(connection: Connection, name: str) -> RowMapping | None:
 def _known(connection: Connection, name: str) -> RowMapping:
     row = _row(connection, name)
     if row is None:
-        raise UsageError("there is no such user", hint="`schoolpulse user list` names them")
+        raise UsageError(
+            "there is no such user",
+            hint="`schoolpulse user list` names them",
+            why=Reason("user_not_found"),
+        )
     return row
 
 
 def _leave_an_administrator(connection: Connection) -> None:
     admins = (tables.user.c.role == Role.ADMIN.value) & ~tables.user.c.disabled
     if not connection.execute(select(func.count()).select_from(tables.user).where(admins)).scalar():
-        raise Clash("this is the last administrator", hint="make somebody else one first")
+        raise Clash(
+            "this is the last administrator",
+            hint="make somebody else one first",
+            why=Reason("last_admin"),
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from schoolpulse.api.problems import problem
+from schoolpulse.api.problems import Refused
 
 
 class Application(FastAPI):
@@ -23,7 +23,7 @@ class Application(FastAPI):
             nonlocal replaced
             if message["type"] == "http.response.start" and _is_plain_413(message):
                 replaced = True
-                answer = problem(413, "The body is larger than this takes.", headers={"Connection": "close"})
+                answer = Refused(413, "body_too_large", headers={"Connection": "close"}).answer()
                 await answer(scope, receive, send)
             if not replaced:
                 await send(message)

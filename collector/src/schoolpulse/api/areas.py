@@ -19,11 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.access.models import Caller
 from schoolpulse.api.guards import Admin, Viewer
-from schoolpulse.api.problems import ProblemDocument, invalid, not_found
+from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_found
 from schoolpulse.api.record_common import IfMatch, RegistryDesk, match
 from schoolpulse.api.record_types import AreaName, AreaPath, etag_of
 from schoolpulse.api.services import Services
-from schoolpulse.errors import Clash
 from schoolpulse.registry.areas import Area, AreaTaken, move_area, read_areas, remove_area
 
 AreaId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[3])]
@@ -102,7 +101,7 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
         """Make an area and what is missing above it."""
         with registry.change(caller.name) as (writer, _):
             if any(area.path == tuple(body.path) for area in read_areas(writer.connection)):
-                raise Clash("there is such an area already")
+                raise Refused(409, "area_exists")
             writer.area_id(body.path)
         audit.record(caller, "area.add", "/".join(body.path))
         return answer(caller)
@@ -121,7 +120,7 @@ def _add_changes(
         """Rename an area, or hang it elsewhere; its schools go with it."""
         said = body.model_dump(exclude_unset=True)
         if "name" in said and said["name"] is None:
-            raise invalid("name", "is not to be taken away")
+            raise invalid("name", "not_removable")
         with registry.change(caller.name) as (writer, _):
             before = _area(read_areas(writer.connection), area_id)
             match(if_match, etag_of(before))
@@ -130,9 +129,9 @@ def _add_changes(
                     writer, before, said.get("name", before.name), said.get("parent_id", before.parent_id)
                 )
             except KeyError as error:
-                raise invalid("parent_id", "there is no such area") from error
+                raise invalid("parent_id", "no_such_area") from error
             except AreaTaken as error:
-                raise Clash(str(error)) from error
+                raise Refused(409, str(error)) from error
         audit.record(caller, "area.change", str(area_id), said)
         return answer(caller)
 
@@ -144,7 +143,7 @@ def _add_changes(
             try:
                 remove_area(writer, area)
             except AreaTaken as error:
-                raise Clash(str(error)) from error
+                raise Refused(409, str(error)) from error
         audit.record(caller, "area.remove", "/".join(area.path))
 
 

@@ -42,9 +42,9 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
         try:
             name = values.text(100)(function.strip())
         except Wrong as wrong:
-            raise invalid("function", wrong.at("").message("en")) from wrong
+            raise invalid("function", wrong.code, wrong.values) from wrong
         if not name:
-            raise invalid("function", "is empty")
+            raise invalid("function", "empty")
         contact = Contact(school_id=school_id, function=name, phone=body.phone, email=body.email)
         with registry.change(caller.name) as (writer, _):
             writer.save_contact(contact, writer.contact(school_id, name))

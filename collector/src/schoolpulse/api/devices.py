@@ -20,11 +20,10 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.api.guards import Operator, Viewer
-from schoolpulse.api.problems import ProblemDocument, invalid, not_found
+from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_found
 from schoolpulse.api.record_common import IfMatch, RegistryDesk, SchoolId, match, seen
 from schoolpulse.api.record_schemas import DeviceChange, DeviceIn, DeviceRecord
 from schoolpulse.api.services import Services
-from schoolpulse.errors import Clash
 from schoolpulse.live import SchoolNow
 from schoolpulse.registry.models import Device
 from schoolpulse.registry.plan_things import is_circle
@@ -157,7 +156,7 @@ def _add_changes(routes: APIRouter, services: Services, desk: RegistryDesk) -> N
         with registry.change(caller.name) as (writer, _):
             known = writer.devices(school_id)
             if device.device_id in known:
-                raise Clash("the school has a device of that id")
+                raise Refused(409, "device_exists")
             _check_parent(device, known)
             writer.save_device(device, None)
         audit.record(caller, "device.add", school_id, body.model_dump(exclude_none=True))
@@ -198,7 +197,7 @@ def _add_changes(routes: APIRouter, services: Services, desk: RegistryDesk) -> N
         with registry.change(caller.name) as (writer, _):
             device = _device(writer, school_id, device_id)
             if any(one.parent == device_id for one in writer.devices(school_id).values()):
-                raise Clash("other devices hang on it", hint="let them hang on another one first")
+                raise Refused(409, "device_carries_others")
             writer.remove_device(device)
         audit.record(caller, "device.remove", school_id, {"device_id": device_id})
 
@@ -212,7 +211,7 @@ def _cursor(after: str | None) -> tuple[str, str]:
         return "", ""
     school_id, slash, device_id = after.partition("/")
     if not slash:
-        raise invalid("after", "no such page")
+        raise invalid("after", "no_page")
     return school_id, device_id
 
 
@@ -226,14 +225,14 @@ def _device(writer: Writer, school_id: str, device_id: str) -> Device:
 def _not_null(said: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in said.items():
         if value is None and name not in {"bought_on", "warranty_until"}:
-            raise invalid(name, "is not to be taken away")
+            raise invalid(name, "not_removable")
     return dict(said)
 
 
 def _check_parent(device: Device, known: Mapping[str, Device]) -> None:
     if device.parent and device.parent not in {*known, device.device_id}:
-        raise invalid("parent", "the school has no such device")
+        raise invalid("parent", "unknown_parent")
     parents = {(one.school_id, one.device_id): one.parent for one in known.values()}
     key = (device.school_id, device.device_id)
     if is_circle(key, {**parents, key: device.parent}):
-        raise invalid("parent", "the device would hang on itself")
+        raise invalid("parent", "device_circle")

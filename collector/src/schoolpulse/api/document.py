@@ -26,7 +26,9 @@ def complete(app: FastAPI) -> None:
             document = generate()
             components = document.setdefault("components", {})
             schemas = components.setdefault("schemas", {})
-            schemas.setdefault("Problem", Problem.model_json_schema())
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= problem.pop("$defs")
+            schemas["Problem"] = problem
             for method, operation in _operations(document):
                 _describe(method, operation)
                 _exemplify(operation, Examples(schemas))

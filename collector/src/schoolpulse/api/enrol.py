@@ -78,7 +78,7 @@ def router(services: Services, agents: AgentsBehind) -> APIRouter:
         by_all.take(_ALL)
         welcome = agents.desk.enrol(body.code, body.password)
         if welcome is None:
-            raise Refused(403, "The code is wrong, was used before, or is too old. Ask for a new one.")
+            raise Refused(403, "code_not_valid")
         by_sender.give_back(sender)
         by_all.give_back(_ALL)
         if welcome.first:

@@ -137,7 +137,7 @@ def router(services: Services, encoder: SchoolEncoder) -> APIRouter:
         if school is not None and (services.registry.school(school) is None or not caller.sees(school)):
             raise not_found("school")
         if viewers >= services.max_viewers:
-            raise Refused(503, "As many viewers as allowed are watching.", headers={"Retry-After": "30"})
+            raise Refused(503, "too_many_viewers", headers={"Retry-After": "30"})
         epoch, _, revision = (last_event_id or "").partition("-")
         known = int(revision) if revision.isascii() and revision.isdigit() else 0
         return StreamingResponse(

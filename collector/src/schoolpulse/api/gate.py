@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schoolpulse.access.access import Access, Shown
 from schoolpulse.access.models import Caller
-from schoolpulse.api.problems import problem
+from schoolpulse.api.problems import Refused, database_away, unknown_caller
 
 SESSION_COOKIE = "schoolpulse-session"
 SECURE_COOKIE = "__Host-schoolpulse-session"
@@ -64,17 +64,17 @@ class Gate:
             scope[_CALLER] = caller = await run_in_threadpool(self._access.caller, shown)
         except SQLAlchemyError as error:
             _log.warning("the database cannot say who is who: %s", type(error).__name__)
-            return problem(503, "The database is away.", headers={"Retry-After": "5"})
+            return database_away().answer()
         return self._for_strangers(request) if caller is None else None
 
     def _refusal(self, request: HTTPConnection, shown: Shown) -> Response | None:
         """What is answered whoever it is."""
         if "\0" in request.scope["path"]:
-            return problem(404, "There is nothing of that name.")
+            return Refused(404, "not_found").answer()
         if b"%00" in request.scope["query_string"]:
-            return problem(422, "A NUL character stands in the query.")
+            return Refused(422, "nul_in_query").answer()
         if request.scope["method"] not in _SAFE and shown.token is None and self._is_foreign(request):
-            return problem(403, "A page from elsewhere asks for this; only our own may.")
+            return Refused(403, "foreign_page").answer()
         return None
 
     @staticmethod
@@ -84,7 +84,7 @@ class Gate:
         if request.scope["method"] not in _SAFE:
             if not _is_large(request):
                 return None
-            return problem(401, "Sign in, or send a token.", headers={"WWW-Authenticate": "Bearer"})
+            return unknown_caller().answer()
         if path.startswith(_NO_PAGES):
             return None
         wanted = f"{path}?{query}" if query else path

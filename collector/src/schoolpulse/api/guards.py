@@ -19,7 +19,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from schoolpulse.access.models import Caller, Role
 from schoolpulse.api.gate import SESSION_COOKIE, caller_of
-from schoolpulse.api.problems import Refused
+from schoolpulse.api.problems import Refused, unknown_caller
 
 EVERYWHERE = "all-schools"
 _Token = Annotated[
@@ -53,15 +53,11 @@ class Needs:
         if caller is None:
             raise unknown_caller()
         if not caller.role.includes(self.role):
-            raise Refused(403, f"This needs the role {self.role}; yours is {caller.role}.")
+            roles = {"role": self.role, "own_role": caller.role}
+            raise Refused(403, "role_needed", values=roles)
         if self.everywhere and caller.schools is not None:
-            raise Refused(403, "This needs somebody who is responsible for all schools.")
+            raise Refused(403, "all_schools_needed")
         return caller
-
-
-def unknown_caller() -> Refused:
-    """401."""
-    return Refused(401, "Sign in, or send a token.", headers={"WWW-Authenticate": "Bearer"})
 
 
 viewer = Needs(Role.VIEWER)

@@ -13,8 +13,7 @@ from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 
 from schoolpulse.api.gate import caller_of, shown_by
-from schoolpulse.api.guards import unknown_caller
-from schoolpulse.api.problems import ProblemDocument, Refused
+from schoolpulse.api.problems import ProblemDocument, Refused, unknown_caller
 from schoolpulse.api.services import Services
 from schoolpulse.incidents.model import SchoolStatus
 
@@ -86,7 +85,7 @@ def router(services: Services) -> APIRouter:
         if caller is None:
             raise unknown_caller()
         if caller.schools is not None:
-            raise Refused(403, "This needs somebody who is responsible for all schools.")
+            raise Refused(403, "all_schools_needed")
 
     @routes.get("/metrics", response_class=Response, responses=_METRICS | ProblemDocument.responses(401, 403))
     def metrics(request: Request) -> Response:

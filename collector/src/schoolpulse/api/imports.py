@@ -27,10 +27,10 @@ from schoolpulse.api.import_schemas import (
     PreviewOut,
     counts_of,
 )
-from schoolpulse.api.problems import ProblemDocument, Refused, not_found
+from schoolpulse.api.problems import ProblemDocument, Refused, RefusedFile, fault, not_found
 from schoolpulse.api.record_common import RegistryDesk
 from schoolpulse.api.services import Services
-from schoolpulse.errors import Clash
+from schoolpulse.errors import Reason
 from schoolpulse.registry.importing import make_plan, read_file
 from schoolpulse.registry.plan import Plan, RegistryMoved
 from schoolpulse.registry.sheets import MAX_BYTES, FileRefused
@@ -143,7 +143,7 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
         try:
             registry.apply(plan, by=caller.name)
         except RegistryMoved as error:
-            raise Clash(str(error), hint=error.hint) from error
+            raise Refused(409, "registry_moved") from error
         counts = counts_of(plan)
         audit.record(
             caller, "registry.import", token, {kind: count.model_dump() for kind, count in counts.items()}
@@ -159,12 +159,10 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
     return routes
 
 
-def _refused(error: FileRefused) -> Refused:
-    errors = [
-        {
-            "where": mistake.where,
-            "code": mistake.code,
-            "message": mistake.message("en"),
+def _refused(error: FileRefused) -> RefusedFile:
+    faults = [
+        fault(Reason(mistake.code, mistake.where, mistake.values), mistake.message("en"))
+        | {
             "message_vi": mistake.message("vi"),
             "hint": mistake.hint("en"),
             "hint_vi": mistake.hint("vi"),
@@ -172,4 +170,4 @@ def _refused(error: FileRefused) -> Refused:
         for mistake in error.mistakes[:20]
     ]
     large = any(mistake.code == "too_large" for mistake in error.mistakes)
-    return Refused(413 if large else 422, str(error), errors)
+    return RefusedFile(413 if large else 422, str(error), faults)

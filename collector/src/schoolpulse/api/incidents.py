@@ -51,7 +51,7 @@ def router(services: Services) -> APIRouter:
         """Incidents that touch the range, newest start first, a page at a time."""
         from_ms, to_ms = parse_times(from_, to)
         if before is not None and services.incidents.get(before) is None:
-            raise invalid("before", "no such page")
+            raise invalid("before", "no_page")
         found = services.incidents.list(
             from_ms=from_ms,
             to_ms=to_ms,

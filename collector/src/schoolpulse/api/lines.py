@@ -17,14 +17,13 @@ from fastapi import APIRouter, Path, Query
 
 from schoolpulse.api.guards import Admin, Viewer
 from schoolpulse.api.params import TimeText, parse_times
-from schoolpulse.api.problems import ProblemDocument, invalid, not_found
+from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_found
 from schoolpulse.api.record_common import IfMatch, RegistryDesk, SchoolId, match, seen
 from schoolpulse.api.record_schemas import LineChange, LineIn, LineRecord, LinesOut
 from schoolpulse.api.services import Services
-from schoolpulse.errors import Clash
 from schoolpulse.local_time import midnight_ms
 from schoolpulse.registry.models import Line, LinePeriod, School
-from schoolpulse.registry.periods import correct, day_start
+from schoolpulse.registry.periods import DoesNotFit, correct, day_start
 from schoolpulse.registry.schools import tidy
 
 LineId = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[17])]
@@ -67,7 +66,7 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
         seen(desk, school_id, caller)
         with registry.change(caller.name) as (writer, known):
             if known.by_id[school_id].closed_ms is not None:
-                raise Clash("the school is closed", hint="open it first")
+                raise Refused(409, "school_closed")
             from_ms = midnight_ms(body.valid_from) if body.valid_from else None
             if from_ms is None and writer.line_periods(school_id, body.role):
                 from_ms = day_start(clock.now_ms())
@@ -88,8 +87,8 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
             old = writer.line_periods(school_id, before.line.role)
             try:
                 new = correct(old, _corrected(before, said))
-            except ValueError as error:
-                raise Clash(f"the period does not fit: {error}") from error
+            except DoesNotFit as error:
+                raise Refused(409, str(error)) from error
             writer.set_line(school_id, before.line.role, old, new)
         audit.record(caller, "line.change", school_id, {"line": line_id, **said})
         return answer(school_id)
@@ -121,7 +120,7 @@ def _corrected(before: LinePeriod, said: dict[str, Any]) -> LinePeriod:
     """The period with what a request says of it; an explicit null empties."""
     for name in ("provider", "technology", "currency"):
         if name in said and said[name] is None:
-            raise invalid(name, "is not to be taken away")
+            raise invalid(name, "not_removable")
     line = tidy(replace(before.line, **{name: value for name, value in said.items() if name not in _DATES}))
     dates = {name: midnight_ms(said[name]) if said[name] else None for name in _DATES if name in said}
     return replace(

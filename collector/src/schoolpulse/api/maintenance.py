@@ -90,7 +90,7 @@ def router(services: Services, people: People) -> APIRouter:
         found = maintenance.touching(services.clock.now_ms() if from_ms is None else from_ms, to_ms)
         ids = [window.id for window in found]
         if after is not None and after not in ids:
-            raise invalid("after", "no such page")
+            raise invalid("after", "no_page")
         rest = found[ids.index(after) + 1 :] if after is not None else found
         seen = [WindowOut.of(window) for window in rest if _is_seen(window, caller)]
         return WindowsOut(items=seen[:limit], next=seen[limit - 1].id if len(seen) > limit else None)
@@ -99,13 +99,13 @@ def router(services: Services, people: People) -> APIRouter:
     def add(body: WindowIn, caller: Operator) -> WindowOut:
         """Announce work. The engine takes it up at once."""
         if body.school is None and caller.schools is not None:
-            raise Refused(403, "Name one of your schools: only its work is yours to announce.")
+            raise Refused(403, "name_own_school")
         if body.school is not None and not (
             caller.sees(body.school) and services.registry.school(body.school) is not None
         ):
             raise not_found("school")
         if body.to_ms <= body.from_ms:
-            raise invalid("to_ms", "a window ends after it begins")
+            raise invalid("to_ms", "window_backwards")
         window = maintenance.add(**body.model_dump())
         audit.record(caller, "maintenance.add", window.id, body.model_dump(exclude_none=True))
         return WindowOut.of(window)
@@ -123,7 +123,7 @@ def _add_changes(routes: APIRouter, services: Services, people: People) -> None:
         if window is None or not _is_seen(window, caller):
             raise not_found("window")
         if not caller.sees(window.school):
-            raise Refused(403, "This window is not of your schools alone.")
+            raise Refused(403, "window_of_others")
         return window
 
     @routes.post(

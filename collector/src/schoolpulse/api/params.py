@@ -123,7 +123,7 @@ def parse_step(text: str | None, within: Range) -> int:
     if step_ms < MIN_STEP_MS:
         raise invalid("step", "step_too_small")
     if step_ms > MAX_TIME_MS or _windows(within, step_ms) > MAX_WINDOWS:
-        raise invalid("step", "too_many_windows", most=MAX_WINDOWS)
+        raise invalid("step", "too_many_windows", {"most": MAX_WINDOWS})
     return step_ms
 
 

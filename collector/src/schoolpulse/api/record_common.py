@@ -51,6 +51,6 @@ def match(if_match: str | None, etag: str) -> None:
         Refused: 428 without a tag, 412 with another one.
     """
     if if_match is None:
-        raise Refused(428, "Send If-Match with the ETag of what you looked at.")
+        raise Refused(428, "precondition_required")
     if if_match.strip() != "*" and etag not in [tag.strip() for tag in if_match.split(",")]:
-        raise Refused(412, "Somebody has changed it since; look again.", headers={"ETag": etag})
+        raise Refused(412, "changed_meanwhile", headers={"ETag": etag})

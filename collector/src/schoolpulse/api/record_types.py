@@ -7,8 +7,9 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from schoolpulse.api.problems import MISTAKE
 from schoolpulse.registry import values
 from schoolpulse.registry.mistakes import Wrong
 from schoolpulse.registry.values import Parser
@@ -25,16 +26,15 @@ def _by(parse: Parser) -> AfterValidator:
         try:
             return parse(text)
         except Wrong as wrong:
-            raise PydanticCustomError(
-                "registry", "{message}", {"message": wrong.at("").message("en")}
-            ) from wrong
+            said = {"message": wrong.at("").message("en")}
+            raise PydanticCustomError(MISTAKE + wrong.code, "{message}", {**wrong.values, **said}) from wrong
 
     return AfterValidator(check)
 
 
 def _not_a_boolean(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("a number is expected")
+        raise PydanticKnownError("float_type")
     return value
 
 

@@ -20,7 +20,7 @@ from fastapi import APIRouter, Path, Response
 
 from schoolpulse.api.guards import Admin, Viewer
 from schoolpulse.api.lines import line_of
-from schoolpulse.api.problems import ProblemDocument, invalid, not_found
+from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_found
 from schoolpulse.api.record_common import IfMatch, RegistryDesk, SchoolId, match, seen
 from schoolpulse.api.record_schemas import (
     AgentRecord,
@@ -33,7 +33,6 @@ from schoolpulse.api.record_schemas import (
 )
 from schoolpulse.api.record_types import etag_of
 from schoolpulse.api.services import Services
-from schoolpulse.errors import Clash
 from schoolpulse.local_time import midnight_ms
 from schoolpulse.registry.models import School
 from schoolpulse.registry.snapshot import Snapshot
@@ -72,10 +71,10 @@ def router(services: Services, desk: RegistryDesk) -> APIRouter:
         """Add a school."""
         roles = [line.role for line in body.lines]
         if len(set(roles)) != len(roles):
-            raise invalid("lines", "one of each role")
+            raise invalid("lines", "line_roles_twice")
         with registry.change(caller.name) as (writer, known):
             if body.id in known.by_id:
-                raise Clash("a school has that id", hint="ids are never used again")
+                raise Refused(409, "school_id_taken")
             _check_agent(known, body.agent_id, body.id)
             values = body.model_dump(exclude={"lines", "area"})
             writer.save_school(School(**values, area=tuple(body.area)), None)
@@ -119,10 +118,10 @@ def _add_closing(routes: APIRouter, services: Services, desk: RegistryDesk) -> N
         seen(desk, school_id, caller)
         at_ms = midnight_ms(body.on) if body and body.on else services.clock.now_ms()
         if at_ms > services.clock.now_ms():
-            raise invalid("on", "a day to come: close it when it has")
+            raise invalid("on", "day_to_come")
         with registry.change(caller.name) as (writer, known):
             if known.by_id[school_id].closed_ms is not None:
-                raise Clash("the school is closed already")
+                raise Refused(409, "school_closed_already")
             writer.close_school(school_id, at_ms)
         audit.record(caller, "school.close", school_id, {"at_ms": at_ms})
 
@@ -134,7 +133,7 @@ def _add_closing(routes: APIRouter, services: Services, desk: RegistryDesk) -> N
         seen(desk, school_id, caller)
         with registry.change(caller.name) as (writer, known):
             if known.by_id[school_id].closed_ms is None:
-                raise Clash("the school is open")
+                raise Refused(409, "school_open")
             writer.reopen_school(school_id)
         audit.record(caller, "school.reopen", school_id)
 
@@ -150,10 +149,10 @@ def _add_classrooms(routes: APIRouter, services: Services, desk: RegistryDesk) -
         seen(desk, school_id, caller)
         with registry.change(caller.name) as (writer, known):
             if known.by_id[school_id].closed_ms is not None:
-                raise Clash("the school is closed", hint="open it first")
+                raise Refused(409, "school_closed")
             other = known.by_agent.get(agent_id)
             if other is not None and (other.id != school_id or other.agent_id == agent_id):
-                raise Clash(f"the agent stands at {other.id}", hint="take it away there first")
+                raise Refused(409, "agent_elsewhere", values={"school": other.id})
             writer.set_classroom(school_id, agent_id, body.name)
         audit.record(caller, "classroom.put", school_id, {"agent_id": agent_id, "name": body.name})
         return ClassroomRecord(agent_id=agent_id, name=body.name)
@@ -175,10 +174,10 @@ def _add_classrooms(routes: APIRouter, services: Services, desk: RegistryDesk) -
 def _save(writer: Writer, before: School, said: Mapping[str, Any]) -> None:
     for name in ("name", "level", "area"):
         if name in said and said[name] is None:
-            raise invalid(name, "is not to be taken away")
+            raise invalid(name, "not_removable")
     agent_id = said.get("agent_id", before.agent_id)
     if agent_id is not None and before.closed_ms is not None:
-        raise Clash("the school is closed", hint="open it first")
+        raise Refused(409, "school_closed")
     values = {name: value for name, value in said.items() if name != "agent_id"}
     if "area" in values:
         values["area"] = tuple(values["area"])
@@ -191,7 +190,7 @@ def _check_agent(known: Snapshot, agent_id: str | None, school_id: str) -> None:
     """An agent that stands elsewhere is taken away there first, by somebody who means it."""
     other = known.by_agent.get(agent_id) if agent_id else None
     if other is not None and other.id != school_id:
-        raise Clash(f"the agent stands at {other.id}", hint="take it away there first")
+        raise Refused(409, "agent_elsewhere", values={"school": other.id})
 
 
 def _etag(school: School) -> str:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schoolpulse.access.models import Caller
 from schoolpulse.api.guards import Viewer, viewer
-from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_found
+from schoolpulse.api.problems import ProblemDocument, invalid, not_found, refused_at
 from schoolpulse.api.services import Services
-from schoolpulse.errors import ReportBusy, ReportFailed, UsageError
+from schoolpulse.errors import UsageError
 from schoolpulse.i18n import Language
 from schoolpulse.local_time import day_of, midnight_ms
 from schoolpulse.reports.facts import Sources
@@ -83,11 +83,8 @@ def router(services: Services, reports: Reports) -> APIRouter:
         if school is not None and (services.registry.school(school) is None or not caller.sees(school)):
             raise not_found("school")
         if midnight_ms(period.first) > services.clock.now_ms():
-            raise invalid("from", "the period has not begun")
-        try:
-            return reports.make(period, school=school, schools=caller.schools)
-        except ReportBusy as busy:
-            raise Refused(503, str(busy), headers={"Retry-After": "30"}) from busy
+            raise invalid("from", "period_not_begun")
+        return reports.make(period, school=school, schools=caller.schools)
 
     @routes.get("/reports/periods", dependencies=[Depends(viewer)])
     async def periods() -> NamedPeriods:
@@ -122,11 +119,8 @@ def router(services: Services, reports: Reports) -> APIRouter:
     ) -> Response:
         """The same figures as a document: PDF to sign and hand in, XLSX, CSV or JSON."""
         found = made(_asked(period, first, last, services), school, caller)
-        try:
-            with reports.turn():
-                body = FORMS[form].write(found, lang, reports.settings)
-        except (ReportBusy, ReportFailed) as error:
-            raise Refused(503, str(error), headers={"Retry-After": "30"}) from error
+        with reports.turn():
+            body = FORMS[form].write(found, lang, reports.settings)
         name = file_name(found, form)
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(body, media_type=FORMS[form].media_type, headers=headers)
@@ -148,17 +142,16 @@ def _asked(name: str | None, first: date | None, last: date | None, services: Se
         Refused: both a name and days, or only one of the days, or no period.
     """
     if name is not None and (first is not None or last is not None):
-        raise invalid("period", "either a name, or `from` and `to`")
+        raise invalid("period", "period_or_days")
     if (first is None) != (last is None):
-        raise invalid("from" if first is None else "to", "both `from` and `to` are needed")
+        raise invalid("from" if first is None else "to", "both_days")
     try:
         if name is not None:
             return named(name)
         if first is not None and last is not None:
             return between(first, last)
     except UsageError as error:
-        text = f"{error}; {error.hint}" if error.hint else str(error)
-        raise invalid("period" if name is not None else "from", text) from error
+        raise refused_at("period" if name is not None else "from", error) from error
     today = day_of(services.clock.now_ms())
     return month(today.year, today.month)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,14 +17,39 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
+Values = Annotated[
+    dict[str, str | int | float],
+    Field(
+        description="Fill the `{names}` of a text for the code", examples=[{"longest": 200, "shortest": 10}]
+    ),
+]
+
+
+class Fault(_Answer):
+    """What is wrong with one field or parameter. The last three are there for files only."""
+
+    where: str = Field(examples=["password"])
+    message: str = Field(description="In English", examples=["10 to 200 characters"])
+    code: str = Field(description="A word that never changes", examples=["password_length"])
+    values: Values = {}
+    message_vi: str = ""
+    hint: str = ""
+    hint_vi: str = ""
+
+
 class Problem(_Answer):
     """A problem document (RFC 9457)."""
 
     type: str
     title: str
     status: int
-    detail: str
-    errors: list[dict[str, str]] = []
+    detail: str = Field(description="In English")
+    code: str = Field(
+        description="Why, in a word that never changes; where `errors` say why, `type`'s word",
+        examples=["school_closed"],
+    )
+    values: Values = {}
+    errors: list[Fault] = []
 
 
 class LineOut(_Answer):

@@ -11,8 +11,9 @@ from schoolpulse.access.models import Caller, Role
 from schoolpulse.access.users import User
 from schoolpulse.api.gate import SECURE_COOKIE, SESSION_COOKIE, caller_of, shown_by
 from schoolpulse.api.guards import Viewer
-from schoolpulse.api.problems import ProblemDocument, Refused, invalid
+from schoolpulse.api.problems import ProblemDocument, Refused, invalid, refused_at
 from schoolpulse.api.services import Services
+from schoolpulse.errors import UsageError
 
 Name = Annotated[str, Field(min_length=1, max_length=64, examples=["lan.nguyen"])]
 Password = Annotated[str, Field(min_length=1, max_length=200, examples=["bốn từ không ai đoán"])]
@@ -83,7 +84,7 @@ class Door:
         """Sign in; the answer sets the session's cookie."""
         found = self._access.sign_in(body.name, body.password, _address(request))
         if found is None:
-            raise Refused(401, "Name or password is wrong.", headers={"WWW-Authenticate": "Bearer"})
+            raise Refused(401, "wrong_login", headers={"WWW-Authenticate": "Bearer"})
         user, cookie = found
         self._audit.record(user.caller(), "session.begin", user.name, {"address": _address(request)})
         return self._signed_in(response, user, cookie)
@@ -105,10 +106,13 @@ class Door:
     def password(self, body: PasswordIn, caller: Viewer, request: Request, response: Response) -> None:
         """Change one's own password. Every other session of one's own is over."""
         if caller.kind != "user":
-            raise Refused(403, "Only who signed in has a password.")
+            raise Refused(403, "no_password")
         if not self._access.confirm(caller.name, body.current, _address(request)):
-            raise invalid("current", "this is not the password")
-        self._access.users.set_password(caller.name, body.new)
+            raise invalid("current", "wrong_password")
+        try:
+            self._access.users.set_password(caller.name, body.new)
+        except UsageError as error:
+            raise refused_at("new", error) from error
         self._audit.record(caller, "user.password", caller.name)
         user = self._access.users.get(caller.name)
         if user is not None:

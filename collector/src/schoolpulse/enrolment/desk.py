@@ -18,7 +18,7 @@ from schoolpulse.enrolment.keepers.registry import create_keeper
 from schoolpulse.enrolment.orders import Order, Orders
 from schoolpulse.enrolment.pem import pin_in, text_of
 from schoolpulse.enrolment.settings import AccountSettings, EnrolmentSettings
-from schoolpulse.errors import AccountsUnavailable, UsageError
+from schoolpulse.errors import AccountsUnavailable, Reason, UsageError
 from schoolpulse.ingest.settings import BrokerSettings
 from schoolpulse.registry.models import School
 from schoolpulse_agent import wire, wire_code
@@ -137,7 +137,11 @@ class AgentDesk:
         """
         school = self._registry.school(school_id)
         if school is None:
-            raise UsageError(f"no school {school_id!r}", hint="schoolpulse import brings schools in")
+            raise UsageError(
+                f"no school {school_id!r}",
+                hint="schoolpulse import brings schools in",
+                why=Reason("school_not_found"),
+            )
         name = agent_id or school.agent_id or school.id.lower().replace("_", "-").replace(".", "-")
         self._check_name(name)
         there = self._registry.school_of(name)
@@ -145,6 +149,7 @@ class AgentDesk:
             raise UsageError(
                 f"agent {name} stands at school {there.id}",
                 hint="move it there first, or choose another --agent-id",
+                why=Reason("agent_elsewhere", values={"school": there.id}),
             )
         return name
 
@@ -169,7 +174,11 @@ class AgentDesk:
         if school_id is None:
             self._check_name(agent_id)
             if self._registry.school_of(agent_id) is None and self.accounts.get(agent_id) is None:
-                raise UsageError(f"no school has an agent {agent_id}", hint="say which school it is for")
+                raise UsageError(
+                    f"no school has an agent {agent_id}",
+                    hint="say which school it is for",
+                    why=Reason("agent_without_school", values={"agent": agent_id}),
+                )
         else:
             self.agent_for(school_id, agent_id)
             if classroom is not None:
@@ -268,7 +277,11 @@ class AgentDesk:
             UsageError: there is no such agent or command, or too many wait.
         """
         if self._registry.school_of(agent_id) is None and self.accounts.get(agent_id) is None:
-            raise UsageError(f"no agent {agent_id!r}", hint="schoolpulse agents list names them")
+            raise UsageError(
+                f"no agent {agent_id!r}",
+                hint="schoolpulse agents list names them",
+                why=Reason("agent_not_found"),
+            )
         return self.orders.add(agent_id, do, arguments, by=by, lifetime_s=lifetime_s)
 
     # -- inside --------------------------------------------------------------------------------------
@@ -282,10 +295,16 @@ class AgentDesk:
 
     def _check_name(self, agent_id: str) -> None:
         if not wire.valid_agent_id(agent_id):
-            raise UsageError(f"{agent_id[:70]!r} is no agent id", hint="1 to 64 of a-z, 0-9 and -")
+            raise UsageError(
+                f"{agent_id[:70]!r} is no agent id",
+                hint="1 to 64 of a-z, 0-9 and -",
+                why=Reason("agent_id", "agent_id"),
+            )
         if agent_id in self._reserved:
             raise UsageError(
-                f"{agent_id} is the name of a user of the broker", hint="choose another agent id"
+                f"{agent_id} is the name of a user of the broker",
+                hint="choose another agent id",
+                why=Reason("agent_name_reserved", "agent_id", {"agent": agent_id}),
             )
 
     def _check_is_no_gateway(self, agent_id: str, school_id: str) -> None:
@@ -294,6 +313,7 @@ class AgentDesk:
             raise UsageError(
                 f"{agent_id} is the gateway of {school_id}",
                 hint="a classroom's machine has a name of its own",
+                why=Reason("agent_is_gateway", values={"agent": agent_id, "school": school_id}),
             )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, Row, delete, func, insert, select, update
 from schoolpulse.clock import Clock
 from schoolpulse.contract.models import Command, Reply
 from schoolpulse.enrolment import tables
-from schoolpulse.errors import UsageError
+from schoolpulse.errors import Reason, UsageError
 
 MAX_OPEN = 32
 """Commands to one agent that are not through."""
@@ -104,6 +104,7 @@ class Orders:
             raise UsageError(
                 f"no such command: {do} with {json.dumps(dict(order.arguments))}",
                 hint="run_probe PROBE, speed_test, send_birth, set_interval PROBE with 1 to 3600 s",
+                why=Reason("no_such_order"),
             ) from error
         columns = tables.command.c
         mine = columns.agent_id == agent_id
@@ -113,6 +114,7 @@ class Orders:
                 raise UsageError(
                     f"{MAX_OPEN} commands wait for agent {agent_id} already",
                     hint="wait until they are answered or over",
+                    why=Reason("too_many_orders", values={"most": MAX_OPEN}),
                 )
             values = {"what": do, "arguments": json.dumps(dict(order.arguments)), "state": order.state.value}
             names = ("id", "agent_id", "made_ms", "made_by", "expires_ms")

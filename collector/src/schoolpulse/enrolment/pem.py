@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from schoolpulse.errors import ConfigError, Problem
+from schoolpulse.errors import ConfigError, Problem, Reason
 from schoolpulse_agent import wire_code
 
 MAX_BYTES = 64 * 1024
@@ -46,4 +46,8 @@ def pin_in(path: Path | None) -> str:
 
 
 def _unusable(setting: str, message: str) -> ConfigError:
-    return ConfigError(f"{setting} cannot be used", [Problem(setting, message, "a PEM file")])
+    return ConfigError(
+        f"{setting} cannot be used",
+        [Problem(setting, message, "a PEM file")],
+        why=Reason("certificate_unreadable"),
+    )

@@ -12,7 +12,11 @@ from schoolpulse.registry.writing import Writer
 
 
 class AreaTaken(ValueError):
-    """The tree does not allow it: a sibling has that name, it would be a circle, something hangs on it."""
+    """The tree does not allow it: a sibling has that name, it would be a circle, something hangs on it.
+
+    Its text is a word that never changes: ``area_name_taken``, ``area_below_itself``, ``area_holds_areas``,
+    ``area_holds_schools``.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,10 @@ def move_area(writer: Writer, area: Area, name: str, parent_id: int | None) -> N
     by_id = {one.id: one for one in areas}
     above = by_id[parent_id].path if parent_id is not None else ()
     if above[: len(area.path)] == area.path:
-        raise AreaTaken("an area cannot hang below itself")
+        raise AreaTaken("area_below_itself")
     path = (*above, name)
     if any(one.path == path and one.id != area.id for one in areas):
-        raise AreaTaken("there is an area of that name already")
+        raise AreaTaken("area_name_taken")
     if path == area.path:
         return
     changed = update(tables.area).where(tables.area.c.id == area.id)
@@ -63,8 +67,9 @@ def remove_area(writer: Writer, area: Area) -> None:
     """
     below = select(tables.area.c.id).where(tables.area.c.parent_id == area.id)
     schools = select(tables.school.c.id).where(tables.school.c.area_id == area.id)
-    for query, what in ((below, "areas"), (schools, "schools")):
+    taken = ((below, AreaTaken("area_holds_areas")), (schools, AreaTaken("area_holds_schools")))
+    for query, error in taken:
         if writer.connection.execute(query.limit(1)).first() is not None:
-            raise AreaTaken(f"there are {what} in it")
+            raise error
     writer.connection.execute(delete(tables.area).where(tables.area.c.id == area.id))
     writer.note("area", "/".join(area.path), "removed", None, {})

@@ -13,6 +13,10 @@ from schoolpulse.local_time import day_of, midnight_ms
 from schoolpulse.registry.models import Line, LinePeriod
 
 
+class DoesNotFit(ValueError):
+    """A period does not go with the others; its text is a word that never changes, as refusals have them."""
+
+
 def day_start(at_ms: int) -> int:
     """When the day of `at_ms` began in Vietnam: contracts change by the day."""
     return midnight_ms(day_of(at_ms))
@@ -72,13 +76,13 @@ def correct(periods: Sequence[LinePeriod], corrected: LinePeriod) -> list[LinePe
     """`periods` with the one of that id as `corrected` has it.
 
     Raises:
-        ValueError: it ends before it begins, or overlaps another.
+        DoesNotFit: ``line_backwards``, it ends before it begins, or ``line_overlaps``, another one.
     """
     if corrected.to_ms is not None and corrected.from_ms is not None and corrected.to_ms <= corrected.from_ms:
-        raise ValueError("it ends before it begins")
+        raise DoesNotFit("line_backwards")
     others = [period for period in periods if period.id != corrected.id]
     found = sorted([*others, corrected], key=lambda one: -1 if one.from_ms is None else one.from_ms)
     for first, second in pairwise(found):
         if second.from_ms is None or first.to_ms is None or first.to_ms > second.from_ms:
-            raise ValueError("it overlaps another line of that role")
+            raise DoesNotFit("line_overlaps")
     return found

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from schoolpulse.errors import UsageError
+from schoolpulse.errors import Reason, UsageError
 from schoolpulse.incidents.model import Incident
 from schoolpulse.local_time import DAY_MS, HOUR_MS
 from schoolpulse.registry.models import School
@@ -160,7 +160,11 @@ def incidents_in(reader: IncidentLister, from_ms: int, to_ms: int) -> list[Incid
         if len(page) < PAGE:
             return found
         if len(found) >= MAX_INCIDENTS:
-            raise UsageError(f"more than {MAX_INCIDENTS} incidents", hint="narrow the range")
+            raise UsageError(
+                f"more than {MAX_INCIDENTS} incidents",
+                hint="narrow the range",
+                why=Reason("too_many_incidents", values={"most": MAX_INCIDENTS}),
+            )
         before = page[-1].id
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from schoolpulse import __version__
 from schoolpulse.clock import Clock
-from schoolpulse.errors import ReportBusy
+from schoolpulse.errors import Reason, ReportBusy
 from schoolpulse.incidents.mutes import SchoolCalendar
 from schoolpulse.registry.models import School
 from schoolpulse.reports.build import build
@@ -117,11 +117,11 @@ class Reports:
         """
         with self._lock:
             if self._waiting >= WAITING:
-                raise ReportBusy("too many reports are being made", hint="ask again in a minute")
+                raise ReportBusy("too many reports are being made", why=Reason("reports_busy"))
             self._waiting += 1
         try:
             if not self._turn.acquire(timeout=WAIT_S):
-                raise ReportBusy("another report is still being made", hint="ask again in a minute")
+                raise ReportBusy("another report is still being made", why=Reason("reports_busy"))
             try:
                 yield
             finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from schoolpulse.errors import UsageError
+from schoolpulse.errors import Reason, UsageError
 from schoolpulse.local_time import midnight_ms
 
 MAX_DAYS = 1_200
@@ -37,11 +37,19 @@ class Period:
 
     def __post_init__(self) -> None:
         if not 2000 <= self.first.year <= self.last.year <= 2099 and self.first <= self.last:
-            raise UsageError("days from 2000 to 2099 are expected")
+            raise UsageError("days from 2000 to 2099 are expected", why=Reason("period_out_of_range"))
         if self.last < self.first:
-            raise UsageError("the period ends before it begins", hint="give the first day, then the last")
+            raise UsageError(
+                "the period ends before it begins",
+                hint="give the first day, then the last",
+                why=Reason("period_backwards"),
+            )
         if (self.last - self.first).days >= MAX_DAYS:
-            raise UsageError(f"a period is at most {MAX_DAYS} days long", hint="make several reports")
+            raise UsageError(
+                f"a period is at most {MAX_DAYS} days long",
+                hint="make several reports",
+                why=Reason("period_too_long", values={"days": MAX_DAYS}),
+            )
 
     @property
     def from_ms(self) -> int:
@@ -105,16 +113,16 @@ def named(text: str) -> Period:
     """
     found = _NAME.match(text)
     if found is None:
-        raise UsageError(f"{text!r} is no period", hint=_HINT)
+        raise UsageError(f"{text!r} is no period", hint=_HINT, why=Reason("no_period"))
     try:
         if found[1]:
             return month(int(found[1]), int(found[2]))
         begins = int(found[3])
         if int(found[4]) != begins + 1:
-            raise UsageError(f"{text!r} is no school year", hint=_HINT)
+            raise UsageError(f"{text!r} is no school year", hint=_HINT, why=Reason("no_period"))
         return semester(begins, int(found[5])) if found[5] else school_year(begins)
     except (ValueError, calendar.IllegalMonthError) as error:
-        raise UsageError(f"{text!r} is no period", hint=_HINT) from error
+        raise UsageError(f"{text!r} is no period", hint=_HINT, why=Reason("no_period")) from error
 
 
 def between(first: date, last: date) -> Period:

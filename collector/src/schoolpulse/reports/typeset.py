@@ -10,7 +10,7 @@ import subprocess
 import sys
 from importlib.resources import files
 
-from schoolpulse.errors import ReportFailed
+from schoolpulse.errors import Reason, ReportFailed
 
 TIMEOUT_S = 180.0
 
@@ -27,13 +27,16 @@ def typeset(data: dict[str, object]) -> bytes:
         done = subprocess.run(command, input=body, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 -- our own module
     except subprocess.TimeoutExpired as error:
         raise ReportFailed(
-            f"the document was not ready after {TIMEOUT_S:.0f} s", hint="a shorter period, or XLSX"
+            f"the document was not ready after {TIMEOUT_S:.0f} s",
+            hint="a shorter period, or XLSX",
+            why=Reason("report_slow", values={"seconds": TIMEOUT_S}),
         ) from error
     if done.returncode != 0 or not done.stdout.startswith(b"%PDF"):
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise ReportFailed(
             f"the document could not be set: {said[-1][:300] if said else 'no word of why'}",
             hint="the other forms hold the same figures",
+            why=Reason("report_not_set"),
         )
     return done.stdout
 

@@ -17,11 +17,12 @@ from schoolpulse.export.tiers import tier_table
 from schoolpulse.incidents.model import Incident, SchoolStatus, Transition
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
 from schoolpulse.live import Snapshot
+from schoolpulse.local_time import DAY_MS, HOUR_MS
 from schoolpulse.metrics import Metrics
 from schoolpulse.registry.models import School
 from schoolpulse.stores.base import Delivery, PointBlock, Series, SeriesQuery, Written
 from schoolpulse.stores.influx_settings import InfluxSettings
-from schoolpulse.stores.rollup_tiers import DAY_MS, HOUR_MS, MINUTE_MS
+from schoolpulse.stores.rollup_tiers import MINUTE_MS
 
 LOOK_BACK_MS = 7 * DAY_MS
 """Incidents this young are written at the start, whatever happened before it."""

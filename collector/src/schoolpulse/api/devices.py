@@ -8,6 +8,7 @@
 
 `state` says which of the two sides there is: ``both``, ``recorded_only`` (never seen), ``seen_only`` (not
 recorded). Seen is what the school's agent reports now; what was seen of late is in ``/registry/findings``.
+Machines of classrooms, which an agent of their own speaks for, stand among them under that agent's id.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from schoolpulse.api.guards import Operator, Viewer
 from schoolpulse.api.problems import ProblemDocument, Refused, invalid, not_found
 from schoolpulse.api.record_common import IfMatch, RegistryDesk, SchoolId, match, seen
 from schoolpulse.api.record_schemas import DeviceChange, DeviceIn, DeviceRecord
+from schoolpulse.api.schemas import RoomOut
 from schoolpulse.api.services import Services
 from schoolpulse.live import SchoolNow
 from schoolpulse.registry.models import Device
@@ -30,6 +32,8 @@ from schoolpulse.registry.plan_things import is_circle
 from schoolpulse.registry.writing import Writer
 
 DeviceState = Literal["both", "recorded_only", "seen_only"]
+CLASSROOM = "classroom"
+"""The kind of a machine that an agent of its own speaks for."""
 DevicePath = Annotated[str, Path(max_length=128, examples=["ap-tang-2"])]
 
 
@@ -53,6 +57,10 @@ class DeviceOut(BaseModel):
     state: DeviceState
     recorded: DeviceRecord | None
     measured: MeasuredDevice | None
+    classroom: RoomOut | None = Field(
+        default=None,
+        description="Of a classroom's own agent; the registry has it as one, and perhaps as a device too",
+    )
 
 
 class DevicesOut(BaseModel):
@@ -65,15 +73,21 @@ class DevicesOut(BaseModel):
 
 
 def merged(school_id: str, recorded: Sequence[Device], now: SchoolNow | None) -> list[DeviceOut]:
-    """Both sides of a school's devices, by id."""
+    """Both sides of a school's devices and classrooms' machines, by id."""
     figures = now.figures if now else None
     live = {device.name: device for device in (figures.devices if figures else ())}
+    rooms = {room.agent_id: room for room in (now.rooms if now else ())}
     kept = {device.device_id: device for device in recorded}
     found = []
-    for device_id in sorted({**kept, **live}):
-        record, device = kept.get(device_id), live.get(device_id)
-        measured = MeasuredDevice(kind=device.kind, up=device.up, in_use=device.in_use) if device else None
-        state: DeviceState = "both" if record and device else "recorded_only" if record else "seen_only"
+    for device_id in sorted({*kept, *live, *rooms}):
+        record, device, room = kept.get(device_id), live.get(device_id), rooms.get(device_id)
+        measured: MeasuredDevice | None = None
+        if device is not None:
+            measured = MeasuredDevice(kind=device.kind, up=device.up, in_use=device.in_use)
+        elif room is not None and room.online is not None:
+            measured = MeasuredDevice(kind=CLASSROOM, up=room.online, in_use=room.in_use)
+        known = record is not None or room is not None
+        state: DeviceState = "both" if known and measured else "recorded_only" if known else "seen_only"
         found.append(
             DeviceOut(
                 school=school_id,
@@ -81,6 +95,7 @@ def merged(school_id: str, recorded: Sequence[Device], now: SchoolNow | None) ->
                 state=state,
                 recorded=DeviceRecord.of(record) if record else None,
                 measured=measured,
+                classroom=RoomOut.model_validate(room) if room else None,
             )
         )
     return found
@@ -203,7 +218,8 @@ def _add_changes(routes: APIRouter, services: Services, desk: RegistryDesk) -> N
 
 
 def _kinds(device: DeviceOut) -> set[str]:
-    return {side.kind for side in (device.recorded, device.measured) if side is not None}
+    kinds = {side.kind for side in (device.recorded, device.measured) if side is not None}
+    return kinds | {CLASSROOM} if device.classroom is not None else kinds
 
 
 def _cursor(after: str | None) -> tuple[str, str]:

@@ -111,6 +111,22 @@ class FiguresOut(_Answer):
         return cls.model_validate(figures)
 
 
+class RoomOut(_Answer):
+    """The machine of a classroom, by its own agent. It is switched off every evening: off is no trouble."""
+
+    agent_id: str = Field(examples=["may-phong-101"])
+    name: str = Field(examples=["Phòng 101"], description="What the room is called; empty where nobody said")
+    online: bool | None = Field(description="Whether it is on; null where it was not heard of so far")
+    since_ms: int | None = Field(description="When it was switched on or off, where that was seen")
+    heard_ms: int | None = Field(description="When it last spoke, by the collector's clock")
+    uptime_s: float | None
+    display_on: bool | None = Field(description="null where it does not tell; so are the others below")
+    in_use: bool | None
+    in_use_since_ms: int | None = Field(description="Since when it is used, or unused, where that was seen")
+    used_ratio: float | None = Field(description="The share of its last report's time that it was used")
+    signal_dbm: float | None = Field(description="How it hears its access point, dBm")
+
+
 class SchoolOut(_Answer):
     """A school: who it is, how it is now and since when."""
 
@@ -125,6 +141,7 @@ class SchoolOut(_Answer):
     status: SchoolStatus
     since_ms: int | None
     now: FiguresOut | None
+    classrooms: list[RoomOut] = Field(description="The agents of its classrooms, as they are now")
 
     @classmethod
     def of(cls, school: School, now: SchoolNow | None) -> SchoolOut:
@@ -141,6 +158,7 @@ class SchoolOut(_Answer):
             status=now.status if now else SchoolStatus.UNKNOWN,
             since_ms=now.since_ms if now else None,
             now=FiguresOut.of(now.figures) if now and now.figures else None,
+            classrooms=[RoomOut.model_validate(room) for room in now.rooms] if now else [],
         )
 
 

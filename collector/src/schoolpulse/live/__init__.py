@@ -21,8 +21,9 @@ from schoolpulse.clock import Clock
 from schoolpulse.contract.models import Birth, State, Telemetry
 from schoolpulse.incidents.model import Change, Incident, IncidentKind, SchoolStatus, Transition
 from schoolpulse.live.figures import AgentFigures, Figures
+from schoolpulse.live.rooms import RoomNow
 from schoolpulse.messages import Link, Received
-from schoolpulse.registry.models import School
+from schoolpulse.registry.models import Classroom, School
 
 RESOLVED_KEPT = 500
 """How many resolved incidents are remembered for viewers that were away for a moment."""
@@ -48,6 +49,8 @@ class SchoolNow:
     status: SchoolStatus
     since_ms: int | None
     figures: Figures | None
+    rooms: Sequence[RoomNow] = ()
+    """The agents of its classrooms, by name as the registry has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +100,11 @@ class LiveView:
         self._statuses: dict[str, tuple[SchoolStatus, int | None]] = {}
         self._open: dict[str, Incident] = {}
         self._resolved: deque[tuple[int, Incident]] = deque()
-        self._touched: dict[str, int] = {}  # school, agent or incident, prefixed: revision of its last change
+        self._touched: dict[str, int] = {}  # school or incident, prefixed: revision of its last change
         self._complete_before = 0  # who has seen less than this revision gets everything
         self._schools: Sequence[School] = registry.schools()
+        self._school_of = _by_agent(self._schools)
+        self._strangers: set[str] = set()
         self._heard_ms: int | None = None
         self.epoch = secrets.token_hex(4)
 
@@ -118,6 +123,7 @@ class LiveView:
     def process(self, messages: Sequence[Received], through: int) -> None:
         """Take in `messages`, those of agents that no school has yet too."""
         with self._lock:
+            self._look_at_registry()
             for message in messages:
                 self._take(message)
             self._position = through
@@ -219,21 +225,27 @@ class LiveView:
         body = message.body
         if isinstance(body, Link):
             return
+        school_id = self._school_of.get(message.agent_id)
         agent = self._agents.get(message.agent_id)
         if agent is None:
             # An agent may connect before somebody records its school; its birth comes only once.
-            if len(self._agents) >= len(self._schools) + MAX_STRANGERS:
-                return
+            if school_id is None:
+                if len(self._strangers) >= MAX_STRANGERS:
+                    return
+                self._strangers.add(message.agent_id)
             agent = self._agents[message.agent_id] = AgentFigures()
         if isinstance(body, Telemetry):
             agent.take_telemetry(body, message.received_ms)
         elif isinstance(body, Birth):
             agent.take_birth(body)
+        elif isinstance(body, State):
+            agent.take_state(body, message.received_ms, retained=message.retained)
         will = isinstance(body, State) and body.at is None
         if not message.retained and not will:
             agent.heard(message.received_ms)
             self._heard_ms = message.received_ms
-        self._touch("a:" + message.agent_id)
+        if school_id is not None:
+            self._touch("s:" + school_id)
 
     def _touch(self, what: str) -> None:
         self._revision += 1
@@ -247,13 +259,16 @@ class LiveView:
         schools = self._registry.schools()
         if schools is not self._schools:
             self._schools = schools
-            if len(self._agents) >= len(schools) + MAX_STRANGERS:
-                known = {school.agent_id for school in schools}
-                self._agents = {name: kept for name, kept in self._agents.items() if name in known}
+            self._school_of = _by_agent(schools)
+            self._strangers = self._agents.keys() - self._school_of.keys()
+            if len(self._strangers) >= MAX_STRANGERS:
+                for agent_id in self._strangers:
+                    del self._agents[agent_id]
+                self._strangers = set()
             self._everything_changed()
 
     def _changed(self, school: School) -> int:
-        return max(self._touched.get("s:" + school.id, 0), self._touched.get(f"a:{school.agent_id}", 0))
+        return self._touched.get("s:" + school.id, 0)
 
     def _starts(self) -> Mapping[tuple[str | None, IncidentKind], int]:
         """When each open incident began: later evidence may have corrected it since the state changed."""
@@ -265,7 +280,17 @@ class LiveView:
         if kind is not None:
             since_ms = starts.get((school.id, kind), since_ms)
         agent = self._agents.get(school.agent_id or "")
-        return SchoolNow(school, status, since_ms, agent.snapshot() if agent else None)
+        return SchoolNow(
+            school,
+            status,
+            since_ms,
+            agent.snapshot() if agent else None,
+            tuple(self._room(room) for room in school.classrooms),
+        )
+
+    def _room(self, room: Classroom) -> RoomNow:
+        agent = self._agents.get(room.agent_id)
+        return agent.room(room) if agent else RoomNow(agent_id=room.agent_id, name=room.name)
 
     def _counts(self) -> Mapping[SchoolStatus, int]:
         return Counter(self._statuses.get(school.id, _UNHEARD)[0] for school in self._schools)
@@ -284,3 +309,8 @@ class LiveView:
             schools=[self._now(school, starts) for school in schools],
             incidents=incidents,
         )
+
+
+def _by_agent(schools: Iterable[School]) -> dict[str, str]:
+    """The school of each agent, its gateway's and those of its classrooms."""
+    return {agent_id: school.id for school in schools for agent_id in school.agent_ids}

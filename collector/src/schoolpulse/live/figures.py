@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from schoolpulse.contract.models import Birth, Telemetry
+from schoolpulse.contract.models import Birth, State, Telemetry
+from schoolpulse.live.rooms import Presence, RoomNow, Usage, room_now
+from schoolpulse.registry.models import Classroom
 
-MEASUREMENTS = ("system", "reachability", "interface", "wan", "device", "projector", "display")
+ROOM_MEASUREMENTS = ("classroom", "wifi")
+MEASUREMENTS = (
+    *("system", "reachability", "interface", "wan", "device", "projector", "display"),
+    *ROOM_MEASUREMENTS,
+)
 MAX_KEPT = 128
 """Probe targets, interfaces, uplinks or devices kept of one agent, each; more are passed over."""
 STALE_MS = 3 * 60_000
@@ -92,18 +98,30 @@ class AgentFigures:
     Taking a batch only files its rows; what they say is worked out when somebody looks.
     """
 
-    __slots__ = ("_birth", "_figures", "_heard_ms", "_kept")
+    __slots__ = ("_birth", "_figures", "_heard_ms", "_kept", "_presence", "_room", "_usage")
 
     def __init__(self) -> None:
         self._heard_ms: int | None = None
         self._figures: Figures | None = None
         self._birth: Birth | None = None
+        self._presence = Presence()
+        self._usage: Usage | None = None
+        self._room: RoomNow | None = None
         self._kept: dict[str, dict[tuple[str | None, ...], _Kept]] = {name: {} for name in MEASUREMENTS}
 
     def heard(self, at_ms: int) -> None:
         """The agent spoke itself."""
         self._heard_ms = at_ms
-        self._figures = None
+        self._figures = self._room = None
+
+    def take_state(self, state: State, received_ms: int, *, retained: bool) -> None:
+        """Keep whether it is connected. A machine that went says nothing any more of how it is used."""
+        self._room = None
+        self._presence.take(state, received_ms, retained=retained)
+        if self._presence.online is False:
+            self._usage = None
+            for measurement in ROOM_MEASUREMENTS:
+                self._kept[measurement].clear()
 
     def take_birth(self, birth: Birth) -> None:
         """Keep what the agent says it is."""
@@ -117,12 +135,16 @@ class AgentFigures:
         A stamp ahead of our own clock counts as now, so that one sample from the future does not hide
         the ones after it. Of a clock that was never set only times close to the receipt are believed.
         """
-        self._figures = None
+        self._figures = self._room = None
+        self._presence.spoke(received_ms)
         believed_ms = received_ms - STALE_MS if batch.clock == "unsynced" else 0
         for block in batch.blocks:
             kept = self._kept.get(block.m)
             if kept is None:
                 continue
+            if block.m == "classroom":
+                self._usage = self._usage or Usage()
+                self._usage.take(block, received_ms)
             for at_ms, tag_values, field_values in block.rows:
                 if at_ms < believed_ms:
                     continue
@@ -142,6 +164,13 @@ class AgentFigures:
         if self._figures is None:
             self._figures = self._look()
         return self._figures
+
+    def room(self, room: Classroom) -> RoomNow:
+        """The figures of a classroom's agent as they stand; the same object until something is taken."""
+        if self._room is None or (self._room.agent_id, self._room.name) != (room.agent_id, room.name):
+            rows = {name: [cells for _, cells in self._recent(name)] for name in ROOM_MEASUREMENTS}
+            self._room = room_now(room, self._presence, self._usage, self._heard_ms, rows)
+        return self._room
 
     def _look(self) -> Figures:
         birth = self._birth

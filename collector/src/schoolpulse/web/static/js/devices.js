@@ -1,7 +1,7 @@
 // Devices of every school: recorded and measured side by side.
 
 import { get } from "./api.js";
-import { kindCell, measured, nameCell, recordedSign, upWord } from "./device-cells.js";
+import { asNow, kindCell, kindWord, measured, nameCell, nameOf, recordedSign, upRank, upWord } from "./device-cells.js";
 import { District } from "./district.js";
 import { byId, fillSelect, h, say, sayNone } from "./dom.js";
 import { kindOf } from "./record-fields.js";
@@ -16,8 +16,9 @@ let next = null;
 let pages = 1;
 let question = 0;
 const inputs = Object.fromEntries(["state", "up", "kind", "search"].map((name) => [name, byId(name)]));
-const district = new District((kind) => {
+const district = new District((kind, data) => {
   if (kind === "snapshot") load();
+  else if (follow(data.schools)) show();
 });
 
 const table = new Table(byId("table"), {
@@ -26,9 +27,9 @@ const table = new Table(byId("table"), {
   key: (device) => `${device.school}/${device.device_id}`,
   sort: "up",
   columns: [
-    { name: "up", title: t("web.devices.works"), value: (device) => ["down", "unseen", "up"].indexOf(upWord(device)), cell: measured },
-    { name: "name", title: t("web.devices.device"), value: ({ recorded, device_id: id }) => recorded?.name || id, cell: nameCell },
-    { name: "kind", title: t("web.devices.kind"), value: ({ recorded, measured: now }) => kindOf(recorded?.kind ?? now?.kind ?? ""), cell: kindCell },
+    { name: "up", title: t("web.devices.works"), value: upRank, cell: measured },
+    { name: "name", title: t("web.devices.device"), value: nameOf, cell: nameCell },
+    { name: "kind", title: t("web.devices.kind"), value: (device) => kindOf(kindWord(device)), cell: kindCell },
     {
       name: "school",
       title: t("web.list.school"),
@@ -65,14 +66,26 @@ async function load() {
   }
 }
 
+/** Takes in how classrooms' machines are now; whether that changed anything. */
+function follow(schools) {
+  const changed = new Map(schools.filter(({ classrooms }) => classrooms.length).map((school) => [school.id, school]));
+  if (!changed.size) return false;
+  const before = devices;
+  devices = before.map((device) => asNow(device, changed.get(device.school)));
+  return devices.some((device, at) => device !== before[at]);
+}
+
 function show() {
   const { up, search, kind } = inputs;
   if (!kind.value) {
-    const kinds = [...new Set(devices.flatMap(({ recorded, measured: now }) => [recorded?.kind, now?.kind]))].filter(Boolean);
+    const kinds = [...new Set(devices.flatMap((device) => [kindWord(device), device.measured?.kind]))].filter(Boolean);
     fillSelect(kind, [["", t("web.filter.all")], ...kinds.map((word) => [word, kindOf(word)]).sort((a, b) => byName(a[1], b[1]))]);
   }
   const wanted = plain(search.value.trim());
-  const text = ({ recorded, device_id: id, school }) => plain([id, recorded?.name, recorded?.room, recorded?.model, district.name(school)].join(" "));
+  const text = (device) => {
+    const { recorded, device_id: id, school } = device;
+    return plain([id, nameOf(device), recorded?.room, recorded?.model, district.name(school)].join(" "));
+  };
   const shown = devices.filter((device) => (!up.value || upWord(device) === up.value) && (!wanted || text(device).includes(wanted)));
   table.show(shown);
   say(byId("count"), number(shown.length) + (next === null ? "" : "+"));

@@ -1,7 +1,7 @@
 // The devices of a school: recorded and measured side by side; what is seen can be recorded with one press.
 
 import { get, send } from "./api.js";
-import { kindCell, measured, nameCell, recordedSign } from "./device-cells.js";
+import { kindCell, kindWord, measured, nameCell, nameOf, recordedSign } from "./device-cells.js";
 import { formDialog } from "./dialog.js";
 import { byId, h } from "./dom.js";
 import { deviceFields } from "./record-fields.js";
@@ -16,8 +16,8 @@ export function runDevices(path, school) {
     key: ({ device_id: id }) => id,
     sort: "name",
     columns: [
-      { name: "name", title: t("web.devices.device"), value: ({ recorded, device_id: id }) => recorded?.name || id, cell: nameCell },
-      { name: "kind", title: t("web.devices.kind"), value: ({ recorded, measured: now }) => recorded?.kind ?? now?.kind, cell: kindCell },
+      { name: "name", title: t("web.devices.device"), value: nameOf, cell: nameCell },
+      { name: "kind", title: t("web.devices.kind"), value: kindWord, cell: kindCell },
       { name: "room", title: t("web.devices.room"), value: ({ recorded }) => recorded?.room ?? "", cell: ({ recorded }) => recorded?.room ?? "" },
       { name: "model", title: t("web.devices.model"), value: ({ recorded }) => recorded?.model ?? "", cell: ({ recorded }) => recorded?.model ?? "" },
       { name: "up", title: t("web.devices.works"), cell: measured },
@@ -27,7 +27,8 @@ export function runDevices(path, school) {
   });
 
   async function load() {
-    table.show((await get(`${path}/devices`)).items);
+    const { items } = await get(`${path}/devices`);
+    table.show(items.filter(({ recorded, classroom }) => recorded || !classroom)); // its agent is its record
   }
 
   function record(device = null) {

@@ -1,7 +1,7 @@
 // A school's record beside what is measured: speeds of its lines, its devices, and where the two differ.
 
 import { get } from "./api.js";
-import { kindCell, measured, nameCell, recordedSign, upWord } from "./device-cells.js";
+import { asNow, kindCell, kindWord, measured, nameCell, nameOf, recordedSign, upRank } from "./device-cells.js";
 import { byId, h } from "./dom.js";
 import { findingItem } from "./findings.js";
 import { Table } from "./table.js";
@@ -10,6 +10,7 @@ import { figure, number, t } from "./texts.js";
 const RELOAD_MS = 5 * 60_000;
 const DEVICES_MS = 30_000;
 let table = null;
+let devices = [];
 
 /** Draws it, and again after a while. What the collector does not serve stays hidden. */
 export function runRecord(school) {
@@ -25,23 +26,30 @@ export function runRecord(school) {
 }
 
 async function drawDevices(path) {
-  const { items } = await get(`${path}/devices`);
-  byId("devices").hidden = items.length === 0;
-  if (!items.length) return;
+  devices = (await get(`${path}/devices`)).items;
+  byId("devices").hidden = devices.length === 0;
+  if (!devices.length) return;
   table ??= new Table(byId("devices-table"), {
     name: "school-now-devices",
     label: t("web.nav.devices"),
     key: ({ device_id: id }) => id,
     sort: "up",
     columns: [
-      { name: "name", title: t("web.devices.device"), value: ({ recorded, device_id: id }) => recorded?.name || id, cell: nameCell },
-      { name: "kind", title: t("web.devices.kind"), value: ({ recorded, measured: now }) => recorded?.kind ?? now?.kind, cell: kindCell },
+      { name: "name", title: t("web.devices.device"), value: nameOf, cell: nameCell },
+      { name: "kind", title: t("web.devices.kind"), value: kindWord, cell: kindCell },
       { name: "room", title: t("web.devices.room"), value: ({ recorded }) => recorded?.room ?? "", cell: ({ recorded }) => recorded?.room ?? "" },
-      { name: "up", title: t("web.devices.works"), value: (device) => ["down", "unseen", "up"].indexOf(upWord(device)), cell: measured },
+      { name: "up", title: t("web.devices.works"), value: upRank, cell: measured },
       { name: "record", title: t("web.devices.record"), value: ({ state }) => state, cell: recordedSign },
     ],
   });
-  table.show(items);
+  table.show(devices);
+}
+
+/** Takes in how the machines of its classrooms are now. */
+export function followRooms(school) {
+  const before = devices;
+  devices = before.map((device) => asNow(device, school));
+  if (devices.some((device, at) => device !== before[at])) table?.show(devices);
 }
 
 async function drawSpeeds(path) {

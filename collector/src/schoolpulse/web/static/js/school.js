@@ -8,7 +8,7 @@ import { runFrame } from "./frame.js";
 import { drawHistory } from "./history.js";
 import { Live } from "./live.js";
 import { drawNow, SCOPES, tickState } from "./school-now.js";
-import { runRecord } from "./school-record.js";
+import { followRooms, runRecord } from "./school-record.js";
 import { loadIncidents, loadPast, ofUplink, RANGES, suitableRange } from "./series.js";
 import { t } from "./texts.js";
 
@@ -43,6 +43,7 @@ function hear(kind, data) {
   school = data.schools.find((candidate) => candidate.id === id) ?? school;
   if (!school) return undefined;
   drawNow(school, live.now());
+  followRooms(school);
   if (!before || data.incidents.length) loadAll();
   else appendNow(school.now);
   return undefined;

@@ -29,7 +29,16 @@ from schoolpulse.api.record_types import (
     Text,
     etag_of,
 )
-from schoolpulse.registry.models import AgentPeriod, Contact, Device, LinePeriod, Role, School
+from schoolpulse.registry.models import (
+    AgentPeriod,
+    AreaPeriod,
+    Contact,
+    Device,
+    LinePeriod,
+    Role,
+    School,
+)
+from schoolpulse.registry.moves import areas_of
 
 
 class _In(BaseModel):
@@ -106,6 +115,13 @@ class SchoolChange(_In):
     name: Name | None = None
     level: Level | None = None
     area: AreaPath | None = None
+    area_from: Annotated[
+        Day | None,
+        Field(
+            description="From when on it hangs on `area`: today, if absent; null puts right what was "
+            "recorded wrongly of the area of now, and is no move"
+        ),
+    ] = None
     lat: Lat | None = None
     lon: Lon | None = None
     agent_id: Annotated[AgentId | None, Field(description="null takes the agent away")] = None
@@ -158,6 +174,19 @@ class LinesOut(_Out):
 
     school: str
     items: list[LineRecord]
+
+
+class AreaRecord(_Out):
+    """Where a school hangs, hung or will hang."""
+
+    area: list[str]
+    valid_from_ms: int | None = Field(description="null: for as long as anybody remembers")
+    valid_to_ms: int | None
+
+    @classmethod
+    def of(cls, period: AreaPeriod) -> AreaRecord:
+        """From the registry's period."""
+        return cls(area=list(period.area), valid_from_ms=period.from_ms, valid_to_ms=period.to_ms)
 
 
 class AgentRecord(_Out):
@@ -225,6 +254,7 @@ class SchoolRecord(_Out):
     lon: float | None
     agent_id: str | None
     closed_ms: int | None
+    areas: list[AreaRecord] = Field(description="Every area it hung on, by time, and moves to come")
     lines: list[LineRecord]
     agents: list[AgentRecord] = Field(description="Every agent that stands or stood here")
     classrooms: list[ClassroomRecord]
@@ -241,6 +271,7 @@ class SchoolRecord(_Out):
             lon=school.lon,
             agent_id=school.agent_id,
             closed_ms=school.closed_ms,
+            areas=[AreaRecord.of(period) for period in areas_of(school)],
             lines=[LineRecord.of(period, now_ms) for period in school.history],
             agents=agents,
             classrooms=[ClassroomRecord.model_validate(one) for one in school.classrooms],

@@ -35,6 +35,7 @@ from schoolpulse.api.record_types import etag_of
 from schoolpulse.api.services import Services
 from schoolpulse.local_time import midnight_ms
 from schoolpulse.registry.models import School
+from schoolpulse.registry.moves import Since
 from schoolpulse.registry.snapshot import Snapshot
 from schoolpulse.registry.writing import Writer
 
@@ -178,12 +179,19 @@ def _save(writer: Writer, before: School, said: Mapping[str, Any]) -> None:
     agent_id = said.get("agent_id", before.agent_id)
     if agent_id is not None and before.closed_ms is not None:
         raise Refused(409, "school_closed")
-    values = {name: value for name, value in said.items() if name != "agent_id"}
+    values = {name: value for name, value in said.items() if name not in {"agent_id", "area_from"}}
     if "area" in values:
         values["area"] = tuple(values["area"])
-    writer.save_school(replace(before, **values), before)
+    writer.save_school(replace(before, **values), before, area_since=_since(said))
     if agent_id != before.agent_id:
         writer.set_agent(before.id, agent_id)
+
+
+def _since(said: Mapping[str, Any]) -> Since:
+    """From when on a school hangs where a request says; an explicit null is no move."""
+    if "area_from" not in said:
+        return "today"
+    return "always" if said["area_from"] is None else midnight_ms(said["area_from"])
 
 
 def _check_agent(known: Snapshot, agent_id: str | None, school_id: str) -> None:
@@ -194,4 +202,4 @@ def _check_agent(known: Snapshot, agent_id: str | None, school_id: str) -> None:
 
 
 def _etag(school: School) -> str:
-    return etag_of(school)
+    return etag_of(school, school.areas)

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 BASELINE = "0001"
 """The tables of the last release before versions were written down."""
-VERSIONS = (BASELINE, "0002")
+VERSIONS = (BASELINE, "0002", "0003")
 HEAD = VERSIONS[-1]
 _TABLE = "alembic_version"
 _OF_BASELINE = "incident_cursor"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from schoolpulse.registry import tables
-from schoolpulse.registry.snapshot import area_paths
+from schoolpulse.registry.reading import area_paths
 from schoolpulse.registry.writing import Writer
 
 
@@ -38,7 +38,7 @@ def read_areas(connection: Connection) -> list[Area]:
 
 
 def move_area(writer: Writer, area: Area, name: str, parent_id: int | None) -> None:
-    """Give an area another name or another place; what is below it goes with it.
+    """Give an area another name or another place; what is below it goes with it, in every report.
 
     Raises:
         KeyError: there is no such parent.
@@ -63,10 +63,11 @@ def remove_area(writer: Writer, area: Area) -> None:
     """Take out an area.
 
     Raises:
-        AreaTaken: schools, closed ones too, or other areas are in it.
+        AreaTaken: schools, closed ones and those that have moved away too, or other areas are in it.
     """
     below = select(tables.area.c.id).where(tables.area.c.parent_id == area.id)
-    schools = select(tables.school.c.id).where(tables.school.c.area_id == area.id)
+    hung = tables.school_area.c
+    schools = select(hung.school_id).where(hung.area_id == area.id)
     taken = ((below, AreaTaken("area_holds_areas")), (schools, AreaTaken("area_holds_schools")))
     for query, error in taken:
         if writer.connection.execute(query.limit(1)).first() is not None:

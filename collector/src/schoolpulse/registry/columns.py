@@ -49,6 +49,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = {
         *_LINE[:4],
         Column("backup_technology", values.technology, ("Công nghệ dự phòng", "Dự phòng")),
         Column("area", values.area_path, ("Khu vực", "Địa bàn")),
+        Column("area_from", values.since, ("Thuộc địa bàn từ ngày", "Chuyển từ ngày")),
         *_LINE[4:],
         Column("backup_provider", values.text(64), ("Nhà mạng dự phòng",)),
         Column("backup_contracted_down_mbps", MBPS, ("Tải xuống dự phòng (Mbps)",)),

@@ -44,7 +44,7 @@ def make_plan(found: Found, recorded: Recorded, now_ms: int, parent_area: Sequen
     Args:
         found: what the file holds.
         recorded: the registry as it stands.
-        now_ms: lines without a date begin on this day.
+        now_ms: lines and areas without a date begin on this day.
         parent_area: the path of areas above the file's wards.
     """
     plan = Plan(recorded.snapshot.version, mistakes=list(found.mistakes), warnings=list(found.warnings))
@@ -52,7 +52,7 @@ def make_plan(found: Found, recorded: Recorded, now_ms: int, parent_area: Sequen
     records: dict[Kind, list[Record]] = {kind: [] for kind in KINDS}
     for record in found.records:
         records[record.kind].append(record)
-    draft = Draft(plan, recorded, day_start(now_ms), tuple(parent_area), frozenset(found.named))
+    draft = Draft(plan, recorded, now_ms, day_start(now_ms), tuple(parent_area), frozenset(found.named))
     plan_schools(draft, records["schools"])
     plan_lines(draft, records["lines"])
     plan_devices(draft, records["devices"])

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
+
+from schoolpulse.local_time import midnight_ms
 
 Role = Literal["primary", "backup"]
 ROLES: tuple[Role, ...] = ("primary", "backup")
@@ -31,17 +33,15 @@ class Line:
     currency: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LinePeriod:
-    """A line as it was from `from_ms` on and before `to_ms`. `id` is the registry's, 0 where it has none."""
+class _Period:
+    """What was so from `from_ms` on and before `to_ms`."""
 
-    line: Line
-    from_ms: int | None = None
-    to_ms: int | None = None
-    id: int = field(default=0, compare=False)
+    __slots__ = ()
+    from_ms: int | None
+    to_ms: int | None
 
     def covers(self, at_ms: int) -> bool:
-        """Whether the line was so at that time."""
+        """Whether it was so at that time."""
         return (self.from_ms is None or self.from_ms <= at_ms) and (self.to_ms is None or at_ms < self.to_ms)
 
     def overlap(self, from_ms: int, to_ms: int) -> tuple[int, int] | None:
@@ -49,6 +49,25 @@ class LinePeriod:
         start = from_ms if self.from_ms is None else max(from_ms, self.from_ms)
         end = to_ms if self.to_ms is None else min(to_ms, self.to_ms)
         return (start, end) if start < end else None
+
+
+@dataclass(frozen=True, slots=True)
+class LinePeriod(_Period):
+    """A line as it was from `from_ms` on and before `to_ms`. `id` is the registry's, 0 where it has none."""
+
+    line: Line
+    from_ms: int | None = None
+    to_ms: int | None = None
+    id: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AreaPeriod(_Period):
+    """Where a school hung from `from_ms` on and before `to_ms`: the path of areas, empty for nowhere."""
+
+    area: tuple[str, ...]
+    from_ms: int | None = None
+    to_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +93,10 @@ class School:
     """A school, where it hangs in the tree of areas, its lines and its agents.
 
     `level` is ``mam_non``, ``tieu_hoc`` or ``thcs``. `area` is the path of area names from the top down
-    (``("TP.HCM", "Gò Vấp", "Phường 10")``): as deep as the operator's tree is. `lines` are those of now, and
-    `history` is every period of every line, by role and time, where it comes from the registry. `agent_id` is
-    the gateway's; the silence of an agent in `classrooms` says nothing of the school.
+    (``("TP.HCM", "Gò Vấp", "Phường 10")``): as deep as the operator's tree is; `areas` are all that it hung
+    on, without a gap and by time, empty of a school that never moved. `lines` are those of now, and `history`
+    is every period of every line, by role and time, where it comes from the registry. `agent_id` is the
+    gateway's; the silence of an agent in `classrooms` says nothing of the school.
     """
 
     id: str
@@ -90,6 +110,7 @@ class School:
     closed_ms: int | None = None
     classrooms: tuple[Classroom, ...] = ()
     history: tuple[LinePeriod, ...] = field(default=(), compare=False, repr=False)
+    areas: tuple[AreaPeriod, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def agent_ids(self) -> Sequence[str]:
@@ -107,6 +128,19 @@ class School:
         """The periods of lines that touch ``[from_ms, to_ms)``, whole, the primary's first, by time."""
         history = self.history or tuple(LinePeriod(line) for line in self.lines)
         return [period for period in history if period.overlap(from_ms, to_ms)]
+
+    def area_at(self, at_ms: int) -> tuple[str, ...]:
+        """Where the school hung at that time."""
+        return next((one.area for one in self.areas if one.covers(at_ms)), self.area)
+
+    def area_on(self, day: date) -> tuple[str, ...]:
+        """Where the school hung at the end of that day of Vietnam's."""
+        return self.area_at(midnight_ms(day + timedelta(days=1)) - 1)
+
+    def areas_between(self, from_ms: int, to_ms: int) -> Sequence[AreaPeriod]:
+        """Where the school hung in ``[from_ms, to_ms)``: the periods that touch it, whole and by time."""
+        areas = self.areas or (AreaPeriod(self.area),)
+        return [period for period in areas if period.overlap(from_ms, to_ms)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

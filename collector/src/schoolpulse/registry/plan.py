@@ -87,6 +87,7 @@ class Draft:
 
     plan: Plan
     recorded: Recorded
+    now_ms: int
     today_ms: int
     parent_area: tuple[str, ...]
     named: AbstractSet[tuple[str, ...]] = frozenset()

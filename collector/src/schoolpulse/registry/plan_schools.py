@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from schoolpulse.registry.models import ROLES, School
+from schoolpulse.registry.moves import Since, areas_of, hang, moved
 from schoolpulse.registry.periods import begin, end
 from schoolpulse.registry.plan import Action, Draft, differences, periods_of
 from schoolpulse.registry.plan_lines import set_line
@@ -44,8 +45,12 @@ def _plan_school(draft: Draft, record: Record) -> None:
     school = school_of(record, known, draft.parent_area)
     draft.schools[school.id] = school
     fields = differences(_texts(known), _texts(school))
+    if known is not None:
+        fields.pop("area", None)
+        fields |= _areas(draft, record, school, known)
     if known is None or fields:
-        draft.step(partial(Writer.save_school, school=school, known=known))
+        since = _since(record)
+        draft.step(partial(Writer.save_school, school=school, known=known, area_since=since))
     if (known.agent_id if known else None) != school.agent_id:
         draft.step(partial(Writer.set_agent, school_id=school.id, agent_id=school.agent_id))
     closed = (known.closed_ms if known else None, record.at_ms("closed_on"))
@@ -58,6 +63,21 @@ def _plan_school(draft: Draft, record: Record) -> None:
     changed = _plan_lines(draft, record, school, known) or bool(fields)
     action: Action = "new" if known is None else "changed" if changed else "same"
     draft.plan.counts["schools"][action] += 1
+
+
+def _since(record: Record) -> Since:
+    """From when on the school hangs where the row says."""
+    since = record.values.get("area_from")
+    return since if isinstance(since, int) else "always" if since == "always" else "today"
+
+
+def _areas(draft: Draft, record: Record, school: School, known: School) -> dict[str, tuple[str, str]]:
+    """What becomes of where a school hangs, and since when; empty where nothing does."""
+    old = areas_of(known)
+    new = hang(old, school.area, _since(record), today_ms=draft.today_ms, now_ms=draft.now_ms)
+    if new == list(old):
+        return {}
+    return {name: pair for name, pair in moved(old, new).items() if pair[0] != pair[1]}
 
 
 def _plan_lines(draft: Draft, record: Record, school: School, known: School | None) -> bool:

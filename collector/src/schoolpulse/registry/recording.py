@@ -10,8 +10,10 @@ from sqlalchemy import Connection, Table, insert
 from schoolpulse.registry import tables
 
 Fields = Mapping[str, tuple[object, object]]
-_ORDER = (tables.school, tables.line, tables.agent)
+_ORDER = (tables.school, tables.school_area, tables.line, tables.agent)
 """So that what a row refers to is there before it."""
+_IN_MEMORY = frozenset({"school", "line", "agent"})
+"""Kinds of changes after which a school is another one to those who have it in memory."""
 
 
 class Recording:
@@ -21,11 +23,17 @@ class Recording:
         connection: within a transaction of the caller's.
         at_ms: now, for all of them.
         by: who changes it.
+
+    Attributes:
+        touched: the schools that are others now.
+        whole: whether any school may be: an area above them got another name or place.
     """
 
     def __init__(self, connection: Connection, at_ms: int, by: str) -> None:
         self._connection = connection
         self.at_ms = at_ms
+        self.touched: set[str] = set()
+        self.whole = False
         self._by = by[:100]
         self._new: dict[Table, list[dict[str, object]]] = {}
         self._notes: list[dict[str, object]] = []
@@ -39,6 +47,11 @@ class Recording:
                     self._connection.execute(insert(table), rows)
         return self._connection
 
+    @property
+    def direct(self) -> Connection:
+        """The connection for questions that no row which still waits could answer."""
+        return self._connection
+
     def add(self, table: Table, values: Mapping[str, object]) -> None:
         """Insert a row of schools, lines or agents before long."""
         assert table in _ORDER  # noqa: S101  # others have no place in the order
@@ -46,6 +59,10 @@ class Recording:
 
     def note(self, kind: str, subject: str, action: str, school_id: str | None, fields: Fields) -> None:
         """Put a change on the record."""
+        if kind == "area":
+            self.whole |= action == "changed"
+        elif school_id is not None and kind in _IN_MEMORY:
+            self.touched.add(school_id)
         text = {name: [said(old), said(new)] for name, (old, new) in fields.items()}
         self._notes.append(
             {

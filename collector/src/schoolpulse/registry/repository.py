@@ -23,16 +23,20 @@ from schoolpulse.registry.models import (
 )
 from schoolpulse.registry.periods import begin, day_start, end
 from schoolpulse.registry.plan import Plan, Recorded
-from schoolpulse.registry.snapshot import Snapshot, load
+from schoolpulse.registry.snapshot import Snapshot, load, renew
 from schoolpulse.registry.writing import Writer
+
+AT_ONCE = 500
+"""Schools that are read anew after a change; of more, all are loaded."""
 
 
 class Registry:
     """Schools, lines, agents, devices and contacts, with their history.
 
     What the ingest path asks (schools, agents, lines) is answered from an immutable snapshot, so that it
-    never waits for a database; every change replaces the snapshot after it was committed. Devices, contacts
-    and the record of changes are read from the database.
+    never waits for a database; every change replaces the snapshot after it was committed, and reads only
+    the schools that it changed (decision 0905). Devices, contacts and the record of changes are read from
+    the database.
 
     Args:
         engine: the relational state.
@@ -155,25 +159,29 @@ class Registry:
                 now_ms = self._clock.now_ms()
                 writer = Writer(connection, now_ms, by)
                 known = self._snapshot
-                if writer.count_up() != known.version + 1 or known.is_over(now_ms):
+                version = writer.count_up()
+                if version != known.version + 1 or known.is_over(now_ms):
                     known = load(connection, now_ms)
                 yield writer, known
                 writer.flush()
-            self._snapshot = self._load()
+                few = not writer.whole and len(writer.touched) <= AT_ONCE
+                renewed = renew(connection, now_ms, known, version, writer.touched) if few else None
+            self._snapshot = renewed or self._load()
 
     def upsert(self, schools: Iterable[School], *, by: str = "console", from_ms: int | None = None) -> None:
         """Add `schools`, or make those with the same id like them, all or none.
 
         An agent that stood at another school moves; where two of `schools` name it, the last one has it.
-        A line that differs from the one of now begins at `from_ms`, by default at the start of this day in
-        Vietnam; the first line that a school gets has no beginning. What was before stays in the history.
+        A line or an area that differs from the one of now begins at `from_ms`, by default at the start of
+        this day in Vietnam; the first that a school gets has no beginning. What was before stays in the
+        history.
         """
         with self.change(by) as (writer, known):
             at_ms = day_start(self._clock.now_ms()) if from_ms is None else from_ms
             moved: set[str | None] = set()
             for school in schools:
                 before = known.by_id.get(school.id)
-                writer.save_school(school, before)
+                writer.save_school(school, before, area_since="today" if from_ms is None else from_ms)
                 if before is not None and before.closed_ms is not None:
                     writer.reopen_school(school.id)
                 _save_lines(writer, school, before, at_ms)

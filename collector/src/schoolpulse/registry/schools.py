@@ -28,6 +28,7 @@ def school_of(record: Record, known: School | None, parent_area: Sequence[str]) 
         area=_area(record, base, known is None, parent_area),
         lines=tuple(line for line in lines if line is not None),
         history=base.history,
+        areas=base.areas,
     )
 
 

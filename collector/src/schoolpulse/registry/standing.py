@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, true, update
 
 from schoolpulse.registry import tables
 from schoolpulse.registry.recording import Recording
@@ -19,14 +18,24 @@ class _Place:
     since_ms: int | None
 
 
+FEW = 100
+"""Agents and schools asked for one by one; with more, an import is at work and all are read at once."""
+
+
 class Standing:
-    """The agents within one transaction, read once and kept in step with what is written."""
+    """The agents within one transaction, read as they are needed and kept in step with what is written."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
+        self._places: dict[str, _Place] = {}
+        self._gateways: dict[str, str] = {}
+        self._stood: set[str] = set()
+        self._asked: set[tuple[str, str]] = set()
+        self._all_read = False
 
     def set_gateway(self, school_id: str, agent_id: str | None) -> None:
         """Give the school that gateway and no other; an agent that stood elsewhere moves."""
+        self._read_school(school_id)
         old = self._gateways.get(school_id)
         if old == agent_id:
             return
@@ -39,7 +48,7 @@ class Standing:
 
     def set_classroom(self, school_id: str, agent_id: str, name: str) -> None:
         """Let an agent be one of the school's classrooms, or give it another name."""
-        here = self._places.get(agent_id)
+        here = self._place_of(agent_id)
         if here is None or (here.school_id, here.role) != (school_id, "classroom"):
             self._place(agent_id, school_id, "classroom", name)
             fields: dict[str, tuple[object, object]] = {"classroom": (None, name or agent_id)}
@@ -52,7 +61,7 @@ class Standing:
 
     def remove_classroom(self, school_id: str, agent_id: str) -> bool:
         """Let the agent be nobody's; whether it was one of the school's classrooms."""
-        here = self._places.get(agent_id)
+        here = self._place_of(agent_id)
         if here is None or (here.school_id, here.role) != (school_id, "classroom"):
             return False
         self._retire(agent_id)
@@ -65,23 +74,42 @@ class Standing:
         for agent_id in [name for name, place in self._places.items() if place.school_id == school_id]:
             self.remove_classroom(school_id, agent_id)
 
-    @cached_property
-    def _places(self) -> dict[str, _Place]:
-        rows = self._recording.connection.execute(select(tables.agent))
-        return {row.id: _Place(row.school_id, row.role, row.name, row.valid_from_ms) for row in rows}
+    def _place_of(self, agent_id: str) -> _Place | None:
+        if self._to_ask("agent", agent_id):
+            self._take(tables.agent.c.id == agent_id)
+            past = tables.past_agent.c
+            query = select(past.agent_id).where(past.agent_id == agent_id).limit(1)
+            self._stood.update(self._recording.direct.execute(query).scalars())
+        return self._places.get(agent_id)
 
-    @cached_property
-    def _gateways(self) -> dict[str, str]:
-        return {place.school_id: name for name, place in self._places.items() if place.role == "gateway"}
+    def _read_school(self, school_id: str) -> None:
+        if self._to_ask("school", school_id):
+            self._take(tables.agent.c.school_id == school_id)
 
-    @cached_property
-    def _stood(self) -> set[str]:
-        rows = self._recording.connection.execute(select(tables.past_agent.c.agent_id).distinct())
-        return set(rows.scalars())
+    def _to_ask(self, kind: str, name: str) -> bool:
+        """Whether it is to be looked for in the database; when there were many, everything is read."""
+        if self._all_read or (kind, name) in self._asked:
+            return False
+        self._asked.add((kind, name))
+        if len(self._asked) <= FEW:
+            return True
+        self._all_read = True
+        self._take(true())
+        query = select(tables.past_agent.c.agent_id).distinct()
+        self._stood.update(self._recording.direct.execute(query).scalars())
+        return False
+
+    def _take(self, which: ColumnElement[bool]) -> None:
+        """Take up what the database has; what this transaction says of an agent is newer."""
+        for row in self._recording.direct.execute(select(tables.agent).where(which)):
+            if row.id not in self._places:
+                self._places[row.id] = _Place(row.school_id, row.role, row.name, row.valid_from_ms)
+                if row.role == "gateway":
+                    self._gateways.setdefault(row.school_id, row.id)
 
     def _place(self, agent_id: str, school_id: str, role: str, name: str = "") -> None:
         """Let the agent stand at the school; it leaves where it stood."""
-        elsewhere = self._places.get(agent_id)
+        elsewhere = self._place_of(agent_id)
         # What a new agent measured before somebody recorded it is this school's.
         new = elsewhere is None and agent_id not in self._stood
         if elsewhere is not None:
@@ -97,10 +125,9 @@ class Standing:
             self._gateways[school_id] = agent_id
 
     def _retire(self, agent_id: str) -> None:
-        gateways = self._gateways
         place = self._places.pop(agent_id)
-        if gateways.get(place.school_id) == agent_id:
-            del gateways[place.school_id]
+        if self._gateways.get(place.school_id) == agent_id:
+            del self._gateways[place.school_id]
         self._stood.add(agent_id)
         connection = self._recording.connection
         connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))

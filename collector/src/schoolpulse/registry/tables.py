@@ -1,7 +1,7 @@
 """The registry's tables: a tree of areas, schools on its leaves, and what belongs to each school.
 
-Lines keep every period they had; an agent that was replaced moves to `past_agent`; every change leaves a
-row in `change`, which is never altered.
+Lines keep every period they had, schools every area they hung on; an agent that was replaced moves to
+`past_agent`; every change leaves a row in `change`, which is never altered.
 """
 
 from __future__ import annotations
@@ -40,10 +40,21 @@ school = Table(
     Column("id", String(64), primary_key=True),
     Column("name", String(200), nullable=False),
     Column("level", String(32), nullable=False),
-    Column("area_id", ForeignKey("area.id")),
     Column("lat", Float),
     Column("lon", Float),
     Column("closed_ms", BigInteger),
+)
+
+school_area = Table(
+    "school_area",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("school_id", ForeignKey("school.id", ondelete="CASCADE"), nullable=False),
+    # NULL: it hangs nowhere.
+    Column("area_id", ForeignKey("area.id"), index=True),
+    # NULL: for as long as anybody remembers; each school has such a row. The next row's beginning is its end.
+    Column("valid_from_ms", BigInteger),
+    UniqueConstraint("school_id", "valid_from_ms", name="uq_school_area_from"),
 )
 
 line = Table(

@@ -17,6 +17,7 @@ from schoolpulse_agent import wire
 LEVELS = ("mam_non", "tieu_hoc", "thcs")
 Parser = Callable[[str], object]
 
+_ALWAYS = frozenset({"always", "tutruoc", "luonluon"})
 _LEVEL_NAMES = {
     "mamnon": "mam_non",
     "mn": "mam_non",
@@ -160,6 +161,11 @@ def moment(value: str) -> int:
     if not 0 <= at_ms < 4_102_444_800_000:
         raise Wrong("date")
     return at_ms
+
+
+def since(value: str) -> int | str:
+    """A day or a time, or "always" ("từ trước")."""
+    return "always" if folded(value) in _ALWAYS else moment(value)
 
 
 def moment_text(at_ms: int | None) -> str:

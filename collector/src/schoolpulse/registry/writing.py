@@ -7,10 +7,21 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 
 from schoolpulse.registry import tables
-from schoolpulse.registry.models import ROLES, Contact, Device, Line, LinePeriod, Role, School, shallow
-from schoolpulse.registry.periods import begin, end
+from schoolpulse.registry.models import (
+    ROLES,
+    AreaPeriod,
+    Contact,
+    Device,
+    Line,
+    LinePeriod,
+    Role,
+    School,
+    shallow,
+)
+from schoolpulse.registry.moves import Area, Since, areas_of, hang, moved
+from schoolpulse.registry.periods import begin, day_start, end
+from schoolpulse.registry.reading import by_time, period_of
 from schoolpulse.registry.recording import Fields, Recording, differences, said
-from schoolpulse.registry.snapshot import area_paths, by_time, period_of
 from schoolpulse.registry.standing import Standing
 
 
@@ -25,32 +36,42 @@ class Writer(Recording):
 
     def __init__(self, connection: Connection, at_ms: int, by: str) -> None:
         super().__init__(connection, at_ms, by)
-        self._areas: dict[tuple[str, ...], int] | None = None
+        self._areas: dict[Area, int | None] = {}
         self._standing = Standing(self)
 
-    def save_school(self, school: School, known: School | None) -> None:
-        """Insert or update the school itself, without its lines and agent."""
-        values = {
-            "name": school.name,
-            "level": school.level,
-            "area_id": self.area_id(school.area),
-            "lat": school.lat,
-            "lon": school.lon,
-        }
+    def save_school(self, school: School, known: School | None, *, area_since: Since = "today") -> None:
+        """Insert or update the school itself, without its lines and agent.
+
+        Args:
+            school: as it is to be.
+            known: as it is, None for a new one.
+            area_since: from when on it hangs where it is said to; see `moves.hang`.
+        """
+        values = {name: getattr(school, name) for name in ("name", "level", "lat", "lon")}
+        old, new = areas_of(known), self.areas_with(school, known, area_since)
         if known is None:
             self.add(tables.school, {"id": school.id, **values})
+            self._set_areas(school.id, old, new)
             self.note("school", school.id, "added", school.id, {"name": (None, school.name)})
             return
-        fields = {
-            name: (said(getattr(known, name)), said(getattr(school, name)))
-            for name in ("name", "level", "area", "lat", "lon")
-            if getattr(known, name) != getattr(school, name)
+        fields: dict[str, tuple[object, object]] = {
+            name: (said(getattr(known, name)), said(value))
+            for name, value in values.items()
+            if getattr(known, name) != value
         }
         if fields:
-            self.connection.execute(
-                update(tables.school).where(tables.school.c.id == school.id).values(values)
-            )
+            changed = update(tables.school).where(tables.school.c.id == school.id)
+            self.connection.execute(changed.values(values))
+        if list(old) != new:
+            self._set_areas(school.id, old, new)
+            fields |= {name: pair for name, pair in moved(old, new).items() if pair[0] != pair[1]}
+        if fields:
             self.note("school", school.id, "changed", school.id, fields)
+
+    def areas_with(self, school: School, known: School | None, since: Since) -> list[AreaPeriod]:
+        """Every area of `known`, with `school` where it is said to hang since then."""
+        today_ms = day_start(self.at_ms)
+        return hang(areas_of(known), school.area, since, today_ms=today_ms, now_ms=self.at_ms)
 
     def set_agent(self, school_id: str, agent_id: str | None) -> None:
         """Give the school that gateway and no other; an agent that stood elsewhere moves."""
@@ -160,19 +181,43 @@ class Writer(Recording):
 
     def area_id(self, path: Sequence[str]) -> int | None:
         """The area of that path, made with all above it where it is missing."""
-        if self._areas is None:
-            self._areas = {found: area_id for area_id, found in area_paths(self.connection).items()}
         parent: int | None = None
         for depth in range(1, len(path) + 1):
             upper = tuple(path[:depth])
-            found = self._areas.get(upper)
-            if found is None:
-                values = insert(tables.area).values(name=upper[-1], parent_id=parent)
-                found = self._connection.execute(values.returning(tables.area.c.id)).scalar_one()
-                self._areas[upper] = found
-                self.note("area", "/".join(upper), "added", None, {})
-            parent = found
+            if upper not in self._areas:
+                self._areas[upper] = self._area_below(parent, upper)
+            parent = self._areas[upper]
         return parent
+
+    def _area_below(self, parent: int | None, path: Area) -> int:
+        rows = tables.area.c
+        below = rows.parent_id.is_(None) if parent is None else rows.parent_id == parent
+        known: int | None = self.direct.execute(select(rows.id).where(below, rows.name == path[-1])).scalar()
+        if known is not None:
+            return known
+        values = insert(tables.area).values(name=path[-1], parent_id=parent)
+        made: int = self.direct.execute(values.returning(rows.id)).scalar_one()
+        self.note("area", "/".join(path), "added", None, {})
+        return made
+
+    def _set_areas(self, school_id: str, old: Sequence[AreaPeriod], new: Sequence[AreaPeriod]) -> None:
+        """Make where the school hung `new` where it was `old`. A period is known by its beginning."""
+        rows = tables.school_area.c
+        before = {period.from_ms: period.area for period in old}
+        after = {period.from_ms: period.area for period in new}
+        for from_ms in before.keys() - after.keys():
+            gone = delete(tables.school_area).where(
+                rows.school_id == school_id, rows.valid_from_ms == from_ms
+            )
+            self.connection.execute(gone)
+        for from_ms, area in after.items():
+            if from_ms not in before:
+                values = {"school_id": school_id, "area_id": self.area_id(area), "valid_from_ms": from_ms}
+                self.add(tables.school_area, values)
+            elif before[from_ms] != area:
+                begun = rows.valid_from_ms.is_(None) if from_ms is None else rows.valid_from_ms == from_ms
+                changed = update(tables.school_area).where(rows.school_id == school_id, begun)
+                self.connection.execute(changed.values(area_id=self.area_id(area)))
 
     def count_up(self) -> int:
         """Let every process that has this registry in memory see that it changed; the new version.

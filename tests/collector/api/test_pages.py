@@ -57,6 +57,8 @@ def test_a_pages_modules_are_named_all(backend: Backend) -> None:
     preloads = set(re.findall(r'modulepreload" href="/static/(js/[a-z-]+\.js)', text))
     assert {"js/district.js", "js/map-ground.js", "js/map-controls.js", "js/texts.js"} <= preloads
     assert "js/school.js" not in preloads
+    fetched = re.findall(r'preload" as="fetch" href="([^"]+)" crossorigin', text)
+    assert fetched == ["/static/i18n/vi.json", "/api/v1/session"]
 
 
 def test_the_policy_admits_images_from_the_tiles_host_and_no_other(backend: Backend) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from page_backend import district
@@ -12,7 +13,7 @@ from page_backend import district
 from schoolpulse.incidents.model import Cause, Incident, IncidentKind, Scope
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
 from schoolpulse.local_time import HOUR_MS, midnight_ms
-from schoolpulse.registry.models import Line, LinePeriod, School
+from schoolpulse.registry.models import AreaPeriod, Line, LinePeriod, School
 from schoolpulse.reports.facts import Facts, SpeedTest
 from schoolpulse.reports.period import Period, between
 
@@ -85,7 +86,7 @@ def facts(schools: int, period: Period, *, now_ms: int | None = None, seed: int 
 
 
 def _with_history(schools: Sequence[School], period: Period) -> list[School]:
-    """The first school changed its provider in the middle of the period."""
+    """In the middle of the period the first school changed its provider and the third its ward."""
     first = schools[0]
     line = first.line("primary")
     assert line is not None
@@ -101,7 +102,12 @@ def _with_history(schools: Sequence[School], period: Period) -> list[School]:
         lines=first.lines,
         history=history,
     )
-    return [changed, *schools[1:]]
+    return [changed, schools[1], *(_moved(school, at_ms) for school in schools[2:3]), *schools[3:]]
+
+
+def _moved(school: School, at_ms: int) -> School:
+    left = (*school.area[:-1], "Phường Đã Giải Thể")
+    return replace(school, areas=(AreaPeriod(left, None, at_ms), AreaPeriod(school.area, at_ms, None)))
 
 
 def _incidents(chance: random.Random, school: School, from_ms: int, to_ms: int) -> Iterator[Incident]:

@@ -11,7 +11,7 @@ from report_facts import CALENDAR, facts, incident
 
 from schoolpulse.incidents.model import Cause, Incident, IncidentKind, Scope
 from schoolpulse.local_time import HOUR_MS, day_of
-from schoolpulse.registry.models import Line, LinePeriod, School
+from schoolpulse.registry.models import AreaPeriod, Line, LinePeriod, School
 from schoolpulse.reports.build import build
 from schoolpulse.reports.facts import Facts, SpeedTest
 from schoolpulse.reports.model import Report
@@ -173,6 +173,38 @@ def test_areas_are_as_deep_as_the_tree_is() -> None:
         ("City/Ward 10/Quarter", 3, 1),
     ]
     assert report.areas[0].hours.lost_hours == 6
+
+
+def test_old_figures_stay_with_the_area_where_the_school_hung() -> None:
+    noon_ms = T0 + 12 * HOUR_MS
+    old, new = ("City", "District", "Ward 1"), ("City", "Ward North")
+    moved = replace(
+        school("a", area=new), areas=(AreaPeriod(old, None, noon_ms), AreaPeriod(new, noon_ms, None))
+    )
+    tests = [SpeedTest(T0 + HOUR_MS, 50.0, None), SpeedTest(noon_ms + HOUR_MS, 90.0, None)]
+    report = reported(
+        [outage("a", 2, 5), outage("a", 11, 13)],
+        schools=[moved, school("b", area=new)],
+        speed={"a": tests},
+        devices={"a": 7},
+    )
+    found = {group.key: group for group in report.areas}
+    hours = {key: (group.hours.hours, group.hours.lost_hours) for key, group in found.items()}
+    assert hours == {
+        "City": (48, 5),
+        "City/District": (12, 4),
+        "City/District/Ward 1": (12, 4),
+        "City/Ward North": (36, 1),
+    }
+    assert [group.outages.count for group in report.areas] == [2, 2, 2, 0]
+    assert found["City/District"].speed.down_ratio == 0.5
+    assert found["City/Ward North"].speed.down_ratio == 0.9
+    assert (found["City"].schools, found["City"].devices.seen) == (2, 7), "in both wards, and one school"
+    assert found["City"].speed == report.whole.speed
+    assert [one.area for one in report.schools] == [list(new), list(new)]
+    assert [(one.school, one.day, one.before, one.now) for one in report.change.moves] == [
+        ("a", DAY.first, list(old), list(new))
+    ]
 
 
 def test_every_minute_counts_for_one_cause() -> None:

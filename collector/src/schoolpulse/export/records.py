@@ -68,12 +68,20 @@ INCIDENT = (
 )
 
 
-def tags_of(school: School) -> tuple[str, ...]:
-    """The tags of a school's points, in the order of their names above."""
-    line = school.line("primary")
-    ward = school.area[-1] if school.area else ""
+def tags_of(school: School, at_ms: int | None = None) -> tuple[str, ...]:
+    """The tags of a school's points now or at `at_ms`, in the order of their names above."""
+    line = school.line("primary", at_ms)
+    ward = _ward(school, at_ms)
     provider, technology = (line.provider, line.technology) if line else (NO_PROVIDER, "")
     return (school.id, school.name, ward, provider, technology, school.level)
+
+
+def _ward(school: School | None, at_ms: int | None) -> str:
+    """The lowest area on which the school hangs now, or hung then; empty for none."""
+    if school is None:
+        return ""
+    area = school.area if at_ms is None else school.area_at(at_ms)
+    return area[-1] if area else ""
 
 
 def statuses(schools: Iterable[SchoolNow], at_ms: int) -> PointBlock:
@@ -180,7 +188,7 @@ def incidents(
             one.device or "-",
         )
         values: tuple[Value, ...] = (
-            *(one.id, _who(one, school), school.area[-1] if school and school.area else "", one.cause.value),
+            *(one.id, _who(one, school), _ward(school, one.start), one.cause.value),
             *(is_open, one.start, None if is_open else ended, max(0, until_ms - one.start) / 1000),
             *(max(0, one.confirmed_at - one.start) / 1000, len(one.paged_at)),
             kinds.get((one.school or "", one.device or "")),
@@ -208,17 +216,17 @@ def _who(incident: Incident, school: School | None) -> str:
 def speeds(
     delivered: Mapping[str, Mapping[int, tuple[float | None, float | None]]], schools: Iterable[School]
 ) -> PointBlock:
-    """Speed tests by school and hour ``{school: {at_ms: (down, up)}}``, in Mbit/s, beside the contract."""
+    """Speed tests by school and hour ``{school: {at_ms: (down, up)}}``, Mbit/s, beside the contract then."""
     rows = []
     for school in schools:
-        line = school.line("primary")
-        asked = (line.contracted_down_mbps, line.contracted_up_mbps) if line else (None, None)
         for at_ms, got in sorted(delivered.get(school.id, {}).items()):
+            line = school.line("primary", at_ms)
+            asked = (line.contracted_down_mbps, line.contracted_up_mbps) if line else (None, None)
             shares = [
                 one / wanted if one is not None and wanted else None
                 for one, wanted in zip(got, asked, strict=True)
             ]
-            rows.append((at_ms, tags_of(school), (*got, *asked, *shares)))
+            rows.append((at_ms, tags_of(school, at_ms), (*got, *asked, *shares)))
     return PointBlock("line_speed", (), TAGS, SPEED, rows)
 
 

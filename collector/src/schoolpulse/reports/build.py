@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 
 from schoolpulse.incidents.model import Cause, IncidentKind, Scope
 from schoolpulse.incidents.mutes import SchoolCalendar
@@ -13,6 +14,7 @@ from schoolpulse.registry.models import Line, LinePeriod
 from schoolpulse.reports.facts import Facts
 from schoolpulse.reports.figures import NO_PROVIDER, Counted, count
 from schoolpulse.reports.model import (
+    AreaMove,
     Change,
     Day,
     FaultRow,
@@ -80,7 +82,7 @@ def build(
         period=_period(period, facts, calendar),
         scope=scope,
         whole=group_part("", "", 0, pieces),
-        areas=_areas(pieces),
+        areas=_areas(counted),
         providers=_providers(counted),
         schools=[_school(one, facts) for one in counted],
         faults=_faults(counted),
@@ -109,12 +111,12 @@ def _period(period: Period, facts: Facts, calendar: SchoolCalendar | None) -> Pe
     )
 
 
-def _areas(pieces: Sequence[Piece]) -> list[Group]:
-    """Every node of the tree with schools below it, each before its children."""
+def _areas(counted: Sequence[Counted]) -> list[Group]:
+    """Every node of the tree on or below which schools hung, each before its children."""
     nodes: dict[tuple[str, ...], list[Piece]] = {}
-    for piece in pieces:
-        for depth in range(1, len(piece.school.area) + 1):
-            nodes.setdefault(piece.school.area[:depth], []).append(piece)
+    for one in counted:
+        for path, piece in one.by_area.items():
+            nodes.setdefault(path, []).append(piece)
     paths = sorted(nodes, key=lambda path: [natural(name) for name in path])
     return [group_part("/".join(path), path[-1], len(path), nodes[path]) for path in paths]
 
@@ -134,7 +136,7 @@ def _school(one: Counted, facts: Facts) -> SchoolFigures:
         id=school.id,
         name=school.name,
         level=school.level,
-        area=list(school.area),
+        area=list(one.areas[-1].area if one.areas else school.area),
         connected=is_connected(whole.tally) if whole.tally.measured else None,
         technology=carried_by(whole.tally),
         lines=[_line(period, facts) for period in one.lines],
@@ -260,7 +262,21 @@ def _change(period: Period, counted: Sequence[Counted], before: Sequence[Counted
         better=[one for step, one in reversed(moved) if step > 0][:MOVED],
         worse=[one for step, one in moved if step < 0][:MOVED],
         lines=[change for one in counted for change in _line_changes(one, facts)],
+        moves=[move for one in counted for move in _moves(one)],
     )
+
+
+def _moves(one: Counted) -> Iterator[AreaMove]:
+    """From where to where the school moved."""
+    for before, now in pairwise(one.areas):
+        assert now.from_ms is not None  # noqa: S101  # only the first has no beginning
+        yield AreaMove(
+            school=one.school.id,
+            school_name=one.school.name,
+            day=day_of(now.from_ms),
+            before=list(before.area),
+            now=list(now.area),
+        )
 
 
 def _line_changes(one: Counted, facts: Facts) -> Iterator[LineChange]:

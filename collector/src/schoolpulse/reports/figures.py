@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from schoolpulse.incidents.model import Incident, Scope
 from schoolpulse.incidents.mutes import SchoolCalendar
 from schoolpulse.local_time import HOUR_MS, day_of, midnight_ms
-from schoolpulse.registry.models import Line, LinePeriod, School
+from schoolpulse.registry.models import AreaPeriod, Line, LinePeriod, School
 from schoolpulse.reports.facts import Facts
 from schoolpulse.reports.period import DAY
 from schoolpulse.reports.spans import Span, common, length, union, without
@@ -18,6 +19,7 @@ from schoolpulse.reports.tally import SchoolTime, Tally, blind_spans, school_tim
 
 NO_PROVIDER = ""
 UNKNOWN_TECHNOLOGY = "unknown"
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,10 @@ class Counted:
     time: SchoolTime
     whole: Piece
     by_provider: Mapping[str, Piece]
+    by_area: Mapping[tuple[str, ...], Piece]
+    """By each area that it hung on and each above that."""
     lines: Sequence[LinePeriod]
+    areas: Sequence[AreaPeriod]
 
 
 def school_hours(calendar: SchoolCalendar | None, from_ms: int, to_ms: int) -> list[Span]:
@@ -88,7 +93,10 @@ def _count(
     devices = facts.devices.get(school.id, 0) if facts.devices is not None else None
     now = _line_at(lines, facts.to_ms - 1)
     whole = Piece(school, time.within(None, technologies), time.faults, tests, devices, now)
-    return Counted(school, time, whole, dict(_by_provider(facts, whole, time, lines, technologies)), lines)
+    areas = school.areas_between(facts.from_ms, max(facts.to_ms, facts.from_ms + 1))
+    by_provider = dict(_pieces(facts, whole, time, _by_provider(facts, lines), technologies))
+    by_area = dict(_pieces(facts, whole, time, _by_area(facts, areas), technologies))
+    return Counted(school, time, whole, by_provider, by_area, lines, areas)
 
 
 def _silent(facts: Facts, present: Sequence[Span] | None) -> list[Span]:
@@ -98,7 +106,7 @@ def _silent(facts: Facts, present: Sequence[Span] | None) -> list[Span]:
     return without([(facts.from_ms, max(facts.from_ms, facts.to_ms - HOUR_MS))], present)
 
 
-def _stretch(period: LinePeriod, facts: Facts) -> Span:
+def _stretch(period: LinePeriod | AreaPeriod, facts: Facts) -> Span:
     return period.overlap(facts.from_ms, facts.to_ms) or (facts.from_ms, facts.from_ms)
 
 
@@ -127,37 +135,48 @@ def _line_at(lines: Sequence[LinePeriod], at_ms: int, role: str = "primary") -> 
     return next((one.line for one in lines if one.line.role == role and one.covers(at_ms)), None)
 
 
-def _by_provider(
-    facts: Facts,
-    whole: Piece,
-    time: SchoolTime,
-    lines: Sequence[LinePeriod],
-    technologies: Sequence[tuple[Span, str, str]],
-) -> Iterator[tuple[str, Piece]]:
-    """The school's days with each provider of its primary line: old figures stay with the old one."""
+def _by_provider(facts: Facts, lines: Sequence[LinePeriod]) -> Mapping[str, Sequence[Span]]:
+    """The days with each provider of the primary line: old figures stay with the old one."""
     stretches: dict[str, list[Span]] = {}
     for period in lines:
         if period.line.role == "primary":
             stretches.setdefault(period.line.provider, []).append(_stretch(period, facts))
-    if not stretches:
-        yield NO_PROVIDER, whole
-        return
-    if len(stretches) == 1 and length(union(*stretches.values())) == facts.to_ms - facts.from_ms:
-        yield next(iter(stretches)), whole
-        return
     rest = without(
         [(facts.from_ms, facts.to_ms)], union(span for found in stretches.values() for span in found)
     )
-    if rest:
+    if rest or not stretches:
         stretches.setdefault(NO_PROVIDER, []).extend(rest)
-    for provider, found in stretches.items():
-        tally = Tally()
+    return stretches
+
+
+def _by_area(facts: Facts, areas: Sequence[AreaPeriod]) -> Mapping[tuple[str, ...], Sequence[Span]]:
+    """The days on each area and on each above it: old figures stay where the school hung then."""
+    stretches: dict[tuple[str, ...], list[Span]] = {}
+    for period in areas:
+        for depth in range(1, len(period.area) + 1):
+            stretches.setdefault(period.area[:depth], []).append(_stretch(period, facts))
+    return stretches
+
+
+def _pieces(
+    facts: Facts,
+    whole: Piece,
+    time: SchoolTime,
+    stretches: Mapping[Key, Sequence[Span]],
+    technologies: Sequence[tuple[Span, str, str]],
+) -> Iterator[tuple[Key, Piece]]:
+    """What the school gives to each group in its stretches: all of it where they are the whole range."""
+    for key, found in stretches.items():
         spans = union(found)
+        if length(spans) == max(0, facts.to_ms - facts.from_ms):
+            yield key, whole
+            continue
+        tally = Tally()
         for span in spans:
             tally.add(time.within(span, technologies))
         faults = [fault for fault in time.faults if _began_in(fault.spans[0][0], spans)]
         tests = [one for one in whole.tests if _began_in(one.test.at_ms, spans)]
-        yield provider, Piece(whole.school, tally, faults, tests, whole.devices, whole.contract)
+        yield key, Piece(whole.school, tally, faults, tests, whole.devices, whole.contract)
 
 
 def _began_in(at_ms: int, spans: Sequence[Span]) -> bool:

@@ -119,7 +119,7 @@ class SchoolFigures(_Part):
     id: str
     name: str
     level: str
-    area: list[str]
+    area: list[str] = Field(description="At the end of the period; the groups split its time by the day")
     connected: bool | None = Field(description="As in `schools_connected`; null where nothing was measured")
     technology: str | None
     lines: list[LineOut]
@@ -191,6 +191,16 @@ class LineChange(_Part):
     down_mbps: float | None
 
 
+class AreaMove(_Part):
+    """A school that moved in the tree of areas: its figures before `day` are the old area's."""
+
+    school: str
+    school_name: str
+    day: date
+    before: list[str] = Field(description="Empty where it hung nowhere")
+    now: list[str]
+
+
 class Change(_Part):
     """Beside the period before."""
 
@@ -200,6 +210,7 @@ class Change(_Part):
     better: list[Moved]
     worse: list[Moved]
     lines: list[LineChange]
+    moves: list[AreaMove]
 
 
 class PeriodOut(_Part):

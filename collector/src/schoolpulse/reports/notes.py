@@ -10,7 +10,7 @@ from schoolpulse.reports.model import Report
 from schoolpulse.reports.period import Period, PeriodKind, between
 from schoolpulse.reports.words import Unit, day_text, period_text, shown
 
-METHOD = ("connected", "unmeasured", "causes", "providers", "speed", "devices", "error")
+METHOD = ("connected", "unmeasured", "causes", "providers", "areas", "speed", "devices", "error")
 
 
 def subject(report: Report, language: Language) -> str:

@@ -137,7 +137,9 @@ def _sections(report: Report, known: dict[str, Table], language: Language) -> li
         section("faults", none, many, table("faults"), _causes(report, language)),
         section("providers", table("providers"), _speeds(report, language)),
         section("areas", table("areas") if report.scope is None else None),
-        section("change", said(notes.compared(report, language)), table("moved"), table("lines")),
+        section(
+            "change", said(notes.compared(report, language)), table("moved"), table("lines"), table("moves")
+        ),
         section("method", *(said(text) | {"small": True} for text in notes.method(language))),
     ]
 

@@ -42,6 +42,7 @@ def tables(report: Report, language: Language) -> list[Table]:
         _groups("areas", report.areas, language),
         _moved(report, language),
         _line_changes(report, language),
+        _moves(report, language),
         _contracts(report, language),
         _schools(report, language),
         _longest(report, language),
@@ -208,6 +209,19 @@ def _line_changes(report: Report, language: Language) -> Table:
         for one in report.change.lines
     ]
     return _table("lines", "day school role was now", rows, language)
+
+
+def _moves(report: Report, language: Language) -> Table:
+    rows = [
+        (
+            Cell(one.day, Unit.DAY),
+            Cell(one.school_name),
+            Cell(" / ".join(one.before) or None),
+            Cell(" / ".join(one.now) or None),
+        )
+        for one in report.change.moves
+    ]
+    return _table("moves", "day school was now", rows, language)
 
 
 def _contracts(report: Report, language: Language) -> Table:

@@ -200,3 +200,22 @@ def test_a_spreadsheet_with_mistakes_changes_nothing_and_a_right_one_is_imported
     page.get_by_role("button", name="Nhập").click()
     expect(page.locator("#done")).to_contain_text(re.compile("Đã nhập: [1-9]"))
     assert len(real.get("schools")["items"]) == before + 1
+
+
+def test_a_school_moves_to_another_area_from_a_day_on(page: Page, real: RealPage) -> None:
+    school = real.get("schools")["items"][-1]
+    page.goto(f"{real.address}/registry/schools/{school['id']}")
+    form = page.locator("#school")
+    for path, since, periods in (
+        ("TP.HCM / Phường Hạnh Thông", "2025-07-01", 2),
+        (" / ".join(school["area"]), "2025-07-01", 0),
+    ):
+        form.locator("[name=area]").fill(path)
+        form.get_by_label("Thuộc địa bàn từ ngày").fill(since)
+        form.get_by_role("button", name="Lưu").click()
+        expect(page.locator("#areas dt")).to_have_count(periods)
+        if periods:
+            expect(page.locator("#areas")).to_contain_text("Từ 01/07/2025")
+            expect(page.locator("#areas dd").last).to_have_text(path)
+    record = real.get(f"schools/{school['id']}/record")
+    assert [one["area"] for one in record["areas"]] == [school["area"]]

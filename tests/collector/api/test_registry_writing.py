@@ -63,6 +63,25 @@ def test_a_school_is_added_changed_and_closed(client: Any, backend: Backend) -> 
     assert more["items"][-1]["action"] == "added"
 
 
+def test_a_school_moves_from_a_day_on_and_a_wrong_entry_is_no_move(client: Any, backend: Backend) -> None:
+    tag = ask(client, "POST", "/schools", 201, json=NEW).headers["etag"]
+    for area, day, periods in (
+        (
+            ["TP.HCM", "Phường 3"],
+            {"area_from": "2025-07-01"},
+            [(NEW["area"], None), (["TP.HCM", "Phường 3"], 0)],
+        ),
+        (["TP.HCM", "Phường 4"], {"area_from": None}, [(NEW["area"], None), (["TP.HCM", "Phường 4"], 0)]),
+        (NEW["area"], {"area_from": None}, [(NEW["area"], None)]),
+    ):
+        body = {"area": area, **day}
+        moved = ask(client, "PATCH", "/schools/moi", 200, json=body, headers={"If-Match": tag})
+        found = [(one["area"], one["valid_from_ms"]) for one in moved.json()["areas"]]
+        assert found == [(path, at if at is None else 1_751_302_800_000) for path, at in periods]
+        assert moved.headers["etag"] != tag
+        tag = moved.headers["etag"]
+
+
 def test_an_agent_is_not_taken_from_a_school_by_the_way(client: Any, backend: Backend) -> None:
     there = next(one for one in backend.registry.schools() if one.agent_id)
     refused = ask(client, "POST", "/schools", 409, json={**NEW, "agent_id": there.agent_id})

@@ -4,6 +4,7 @@ import { getTagged, send } from "./api.js";
 import { formDialog } from "./dialog.js";
 import { byId, say } from "./dom.js";
 import { drawAgent } from "./edit-agent.js";
+import { areaFromField, areaHistory } from "./edit-areas.js";
 import { runContacts } from "./edit-contacts.js";
 import { runDevices } from "./edit-devices.js";
 import { drawLines, runLines } from "./edit-lines.js";
@@ -39,11 +40,11 @@ function draw() {
   say(byId("close"), t(closed ? "web.edit.reopen" : "web.edit.close"));
   const element = form({
     label: t("web.list.school"),
-    fields: schoolFields(record),
+    fields: schoolFields(record).flatMap((field) => (field.name === "area" ? [field, areaFromField(record)] : [field])),
     buttons: may("admin") ? [{ text: t("web.form.save"), main: true, act: save }] : [],
   });
   if (!may("admin")) for (const input of element.elements) input.disabled = true;
-  byId("school").replaceChildren(element);
+  byId("school").replaceChildren(element, areaHistory(record));
   drawLines(record.lines);
   drawAgent(record, { setAgent });
 }

@@ -52,6 +52,8 @@ def _run(options: argparse.Namespace) -> int:
     broker = Broker.of(options.broker, version=version, ca_file=options.ca)
     duration_s = _seconds(options.duration) if options.duration else float("inf")
     simulation = _simulation(options, broker)
+    if options.classrooms:
+        Path(options.classrooms).write_bytes(simulation.district.classrooms_csv())
     if options.registry:
         Path(options.registry).write_bytes(simulation.district.registry_csv())
     done = threading.Event()
@@ -144,6 +146,8 @@ def _generate(options: argparse.Namespace) -> int:
         raise UsageError("--events FILE is missing", hint="or --describe")
     began_s = time.monotonic()
     plan = _plan(options)
+    if options.classrooms:
+        options.classrooms.write_bytes(plan.district.classrooms_csv())
     if options.registry:
         options.registry.write_bytes(plan.district.registry_csv())
     truth = plan.truth_text()

@@ -58,7 +58,8 @@ def describe(plan: Plan, *, most: int = 200) -> Iterator[str]:
         yield f"  {about.summary}"
     begins, ends = local(plan.start_ms), local(plan.end_ms)
     yield f"  {begins:%a %Y-%m-%d %H:%M} to {ends:%a %Y-%m-%d %H:%M}, seed {plan.seed}"
-    yield f"  {len(district.schools)} schools, {backups} with a backup, {devices} devices"
+    rooms = f", {count} classrooms" if (count := district.agents - len(district.schools)) else ""
+    yield f"  {len(district.schools)} schools, {backups} with a backup, {devices} devices{rooms}"
     providers = Counter(school.provider for school in district.schools)
     yield "  " + ", ".join(f"{name} {count}" for name, count in sorted(providers.items()))
     lines = {

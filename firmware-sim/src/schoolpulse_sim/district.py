@@ -96,6 +96,9 @@ _DEVICE_MIX: dict[Level, tuple[tuple[str, float], ...]] = {
 }
 _PORTS = 16
 """Devices behind one switch."""
+CLASSROOM_COLUMNS = ("school_id", "agent_id", "name")
+_WEAK_SHARE = 0.2
+"""Of classrooms, too far from their access point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,17 @@ class Device:
     kind: str
     address: str
     parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Classroom:
+    """A classroom's machine; `number` counts the school's from 1, `signal_dbm` is what it usually hears."""
+
+    number: int
+    agent_id: str
+    name: str
+    signal_dbm: int
+    always_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,7 @@ class School:
     uptime_s: int
     """How long the gateway had been up when the simulation began."""
     devices: tuple[Device, ...]
+    classrooms: tuple[Classroom, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +155,26 @@ class District:
     seed: int
     schools: tuple[School, ...]
 
+    @property
+    def agents(self) -> int:
+        """How many agents there are: one a gateway, one a classroom."""
+        return len(self.schools) + sum(len(school.classrooms) for school in self.schools)
+
     def registry_csv(self) -> bytes:
         """The district as a registry file (UTF-8 with a byte order mark, so that spreadsheets see it)."""
         out = io.StringIO(newline="")
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(_row(school) for school in self.schools)
+        return b"\xef\xbb\xbf" + out.getvalue().encode()
+
+    def classrooms_csv(self) -> bytes:
+        """The agents in classrooms, which the registry file has no column for."""
+        out = io.StringIO(newline="")
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(CLASSROOM_COLUMNS)
+        for school in self.schools:
+            writer.writerows((school.id, room.agent_id, room.name) for room in school.classrooms)
         return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 
@@ -196,6 +225,21 @@ def _school(settings: DistrictSettings, seed: int, index: int) -> School:
         pupils=chance.whole(180, 420) if level == "mam_non" else chance.whole(500, 1_900),
         uptime_s=chance.whole(3_600, 40 * 86_400),
         devices=_devices(settings, level, chance),
+        classrooms=_classrooms(settings, seed, index),
+    )
+
+
+def _classrooms(settings: DistrictSettings, seed: int, index: int) -> tuple[Classroom, ...]:
+    chance = Chance(seed, "classrooms", index)  # a stream of its own: nothing else changes with them
+    return tuple(
+        Classroom(
+            number=number,
+            agent_id=f"pc-sim-{index + 1:04d}-{number}",
+            name=f"Phòng {100 * (1 + (number - 1) // 8) + (number - 1) % 8 + 1}",
+            signal_dbm=chance.whole(-82, -74) if chance.happens(_WEAK_SHARE) else chance.whole(-66, -45),
+            always_on=settings.classroom_hours == "always",
+        )
+        for number in range(1, 1 + chance.whole(*settings.classrooms))
     )
 
 

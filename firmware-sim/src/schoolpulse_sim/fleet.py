@@ -17,8 +17,8 @@ from schoolpulse_agent import wire
 from schoolpulse_agent.publisher import Publisher
 from schoolpulse_agent.settings import BatchSettings, BrokerSettings
 from schoolpulse_agent.spool import Spool
+from schoolpulse_sim.births import AGENT_VERSION
 from schoolpulse_sim.rng import token
-from schoolpulse_sim.sender import AGENT_VERSION
 
 POLL_S = 0.2
 

@@ -7,8 +7,10 @@ says (`opened`, `lost`, `confirmed`). Time is always given from outside; all cha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from schoolpulse_agent import wire
+from schoolpulse_sim.births import gateway_birth
 from schoolpulse_sim.conditions import Change, Conditions
 from schoolpulse_sim.district import School
 from schoolpulse_sim.meter import BACKUP, PRIMARY, Meter, Rows, blocks_text, points_in
@@ -139,6 +141,12 @@ class Gateway:
         """What the gateway's clock says at `at_ms`; None while it does not know the time."""
         off_s = self.conditions.clock_off_s
         return None if off_s is None else at_ms + off_s * 1000
+
+    def birth(self, session: int, at_ms: int) -> dict[str, Any]:
+        """What it says it is. A clock that was never set began in 1970 when the machine did."""
+        uptime_s, stamp = self.meter.uptime_s(at_ms), self.stamp(at_ms)
+        said_ms = uptime_s * 1000 if stamp is None else stamp
+        return gateway_birth(self.school, self.boot, session, said_ms, uptime_s, self.conditions.updates)
 
     def stop(self, now_ms: int) -> None:
         """End in an orderly way for good: the last batch, a shutdown state, DISCONNECT."""

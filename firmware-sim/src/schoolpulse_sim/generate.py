@@ -1,6 +1,6 @@
 """A district in virtual time, into files: traffic as it would be recorded, the truth, the registry.
 
-Gateways know nothing of one another, so each is simulated by itself, an hour at a time, and the hour's
+Agents know nothing of one another, so each is simulated by itself, an hour at a time, and the hour's
 messages are merged by time. The same scenario and seed give the same lines, whatever the machine.
 """
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from schoolpulse_agent import wire
+from schoolpulse_sim.classroom_agent import ClassroomAgent
+from schoolpulse_sim.classrooms import timeline_of
 from schoolpulse_sim.conditions import make_timeline
 from schoolpulse_sim.disorder import Recorder, deaf_periods
 from schoolpulse_sim.district import District, School, make_district
@@ -20,7 +22,7 @@ from schoolpulse_sim.faults import Fault, make_schedule
 from schoolpulse_sim.gateway import Gateway
 from schoolpulse_sim.rng import Chance
 from schoolpulse_sim.scenario import FaultKind, Scenario
-from schoolpulse_sim.sender import NEVER
+from schoolpulse_sim.sender import NEVER, Agent
 from schoolpulse_sim.timing import MINUTE
 from schoolpulse_sim.truth import to_text, truths
 from schoolpulse_sim.virtual_link import VirtualLink
@@ -60,57 +62,66 @@ class Plan:
         return to_text(truths(self.faults, self.district, self.scenario.monitoring, self.end_ms))
 
 
-class SchoolTraffic:
-    """The traffic of one school, made an hour (or any stretch) at a time.
+class AgentTraffic:
+    """The traffic of one agent, made an hour (or any stretch) at a time.
 
     Args:
-        plan: what happens.
-        school: where.
-        density: ``full``, or ``evidence`` for what the incident engine needs.
+        agent: whose; its transport is `link`.
+        link: what it says reaches the collector by.
+        recorder: what becomes of it on the way.
+        agent_id: its topic level.
+        rank: among all agents, for messages of the same moment.
     """
 
-    def __init__(self, plan: Plan, school: School, density: Density) -> None:
-        seed, settings = plan.seed, plan.scenario.agent
-        timeline = make_timeline(school, plan.faults_at(school), seed, plan.start_ms)
-        self._school = school
-        self._link = VirtualLink(Chance(seed, "link", school.index), settings.keepalive)
-        self.gateway = Gateway(
-            school,
-            timeline,
-            settings,
-            seed,
-            self._link,
-            spread_ms=settings.batch,
-            thin_ms=THIN_MS if density == "evidence" else 0,
-        )
-        self._link.gateway = self.gateway
-        gaps = deaf_periods(plan.faults_at(school))
-        self._recorder = Recorder(plan.scenario.messages, Chance(seed, "disorder", school.index), gaps)
-        self._count = 0
-        prefix = f"{wire.TOPIC_PREFIX}/{school.agent_id}/"
+    def __init__(self, agent: Agent, link: VirtualLink, recorder: Recorder, agent_id: str, rank: int) -> None:
+        self.agent = agent
+        self._link = link
+        link.gateway = agent
+        self._recorder = recorder
+        self._count = rank
+        prefix = f"{wire.TOPIC_PREFIX}/{agent_id}/"
         self._topics = {kind: f'"topic":"{prefix}{kind.value}","payload":'.encode() for kind in wire.Kind}
 
     def until(self, end_ms: int) -> list[Line]:
         """Go on to `end_ms`; the lines received before it, by time."""
-        gateway, link = self.gateway, self._link
+        agent, link = self.agent, self._link
         while True:
-            gateway_ms, link_ms = gateway.next_ms, link.next_ms
-            next_ms = min(gateway_ms, link_ms)
+            agent_ms, link_ms = agent.next_ms, link.next_ms
+            next_ms = min(agent_ms, link_ms)
             if next_ms >= end_ms or next_ms == NEVER:
                 break
-            if link_ms <= gateway_ms:
+            if link_ms <= agent_ms:
                 link.advance(next_ms)
             else:
-                gateway.advance(next_ms)
+                agent.advance(next_ms)
         self._recorder.take(link.out)
         link.out.clear()
         lines = []
-        order = self._school.index + 1 << 40
         for at_ms, kind, payload, retain in self._recorder.before(end_ms):
             self._count += 1
             text = b'{"at":%d,%b%b%b' % (at_ms, self._topics[kind], payload, _ENDS[retain])
-            lines.append((at_ms, order + self._count, text))
+            lines.append((at_ms, self._count, text))
         return lines
+
+
+def school_traffic(plan: Plan, school: School, density: Density) -> Iterator[AgentTraffic]:
+    """The gateway's traffic, and where `density` is ``full`` that of classrooms: no incident needs them."""
+    seed, settings, messages = plan.seed, plan.scenario.agent, plan.scenario.messages
+    faults = plan.faults_at(school)
+    timeline = make_timeline(school, faults, seed, plan.start_ms)
+    gaps = deaf_periods(faults)
+    link = VirtualLink(Chance(seed, "link", school.index), settings.keepalive)
+    thin_ms = THIN_MS if density == "evidence" else 0
+    gateway = Gateway(school, timeline, settings, seed, link, spread_ms=settings.batch, thin_ms=thin_ms)
+    recorder = Recorder(messages, Chance(seed, "disorder", school.index), gaps)
+    rank = school.index + 1 << 40
+    yield AgentTraffic(gateway, link, recorder, school.agent_id, rank)
+    for room in school.classrooms if density == "full" else ():
+        own = timeline_of(school, room, timeline, seed, plan.end_ms)
+        link = VirtualLink(Chance(seed, "link", room.agent_id), settings.keepalive)
+        agent = ClassroomAgent(school, room, own, settings, seed, link, spread_ms=settings.batch)
+        recorder = Recorder(messages, Chance(seed, "disorder", room.agent_id), gaps)
+        yield AgentTraffic(agent, link, recorder, room.agent_id, rank + (room.number << 32))
 
 
 def traffic(plan: Plan, density: Density = "full", *, part: tuple[int, int] = (0, 1)) -> Iterator[list[Line]]:
@@ -118,14 +129,15 @@ def traffic(plan: Plan, density: Density = "full", *, part: tuple[int, int] = (0
 
     Args:
         plan: what happens.
-        density: as `SchoolTraffic` takes it.
+        density: ``full``, or ``evidence`` for what the incident engine needs.
         part: ``(i, n)``: only every n-th school from the i-th on; the first part also tells of the collector.
     """
     first, parts = part
-    schools = [SchoolTraffic(plan, school, density) for school in plan.district.schools[first::parts]]
+    schools = plan.district.schools[first::parts]
+    agents = [agent for school in schools for agent in school_traffic(plan, school, density)]
     own = list(own_link(plan)) if first == 0 else []
     for end_ms in plan.steps():
-        lines = [line for school in schools for line in school.until(end_ms)]
+        lines = [line for agent in agents for line in agent.until(end_ms)]
         lines += [line for line in own if end_ms - STEP_MS <= line[0] < end_ms]
         lines.sort()
         yield lines

@@ -1,4 +1,4 @@
-"""A gateway's real connection to a broker: one paho client a session, driven by one loop over many sockets.
+"""An agent's real connection to a broker: one paho client a session, driven by one loop over many sockets.
 
 A cut is played as it is in the world: a connection whose packets do not pass is not closed, it falls
 silent, and the broker finds out by its keepalive and sends the will. So a dead session's socket is kept
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -19,10 +19,8 @@ from paho.mqtt.properties import Properties
 
 from schoolpulse_agent import wire
 from schoolpulse_sim.net import Broker, Net
+from schoolpulse_sim.sender import Agent
 from schoolpulse_sim.timing import SECOND
-
-if TYPE_CHECKING:  # the gateway knows its transport only as a protocol; this names it for the type checker
-    from schoolpulse_sim.gateway import Gateway
 
 CONNECT_TIMEOUT_MS = 10 * SECOND
 SESSION_EXPIRY_S = 600
@@ -33,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class MqttLink:
-    """The transport of one gateway.
+    """The transport of one agent.
 
     Args:
         net: the loop.
@@ -53,10 +51,13 @@ class MqttLink:
         "_silent_ms",
         "_uplink",
         "gateway",
+        "position",
     )
 
     def __init__(self, net: Net, broker: Broker, agent_id: str, keepalive_ms: int) -> None:
-        self.gateway: Gateway | None = None
+        self.gateway: Agent | None = None
+        self.position = 0
+        """Its agent's among the district's."""
         self._net = net
         self._broker = broker
         self._agent_id = agent_id

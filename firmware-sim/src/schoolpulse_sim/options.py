@@ -36,6 +36,7 @@ def _run(commands: Commands) -> None:
     )
     run.add_argument("--truth", metavar="FILE", help="what really happened, written at the end")
     run.add_argument("--registry", metavar="FILE", help="the district as a registry CSV, written at once")
+    run.add_argument("--classrooms", metavar="FILE", help="the agents in classrooms as CSV, written at once")
     run.add_argument("--duration", metavar="S", help="end by itself: seconds, or a span such as 10m")
     run.add_argument("--summary", metavar="FILE", help="the figures as JSON, written at the end")
     run.set_defaults(command="run")
@@ -52,6 +53,7 @@ def _generate(commands: Commands) -> None:
     make.add_argument("--events", type=Path, metavar="FILE", help="traffic; .gz compresses")
     make.add_argument("--truth", type=Path, metavar="FILE", help="what really happened")
     make.add_argument("--registry", type=Path, metavar="FILE", help="the district as a registry CSV")
+    make.add_argument("--classrooms", type=Path, metavar="FILE", help="the agents in classrooms as CSV")
     make.add_argument("--jobs", type=int, metavar="N", help="processes (default: as many as are worth it)")
     make.set_defaults(command="generate")
 

@@ -1,4 +1,4 @@
-"""A district in real time over real MQTT: every gateway its own connection, will and session."""
+"""A district in real time over real MQTT: every agent its own connection, will and session."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from schoolpulse_agent import wire
+from schoolpulse_sim.classroom_agent import ClassroomAgent
+from schoolpulse_sim.classrooms import timeline_of
 from schoolpulse_sim.conditions import Change, make_timeline
 from schoolpulse_sim.disorder import malformed
-from schoolpulse_sim.district import District, make_district
+from schoolpulse_sim.district import District, School, make_district
 from schoolpulse_sim.faults import Fault, make_schedule
 from schoolpulse_sim.gateway import Gateway
 from schoolpulse_sim.mqtt_link import MqttLink
 from schoolpulse_sim.net import Broker, Net
 from schoolpulse_sim.rng import Chance
 from schoolpulse_sim.scenario import Scenario, load_scenario
-from schoolpulse_sim.sender import NEVER
+from schoolpulse_sim.sender import NEVER, Agent
 from schoolpulse_sim.timing import DAY, SECOND
 from schoolpulse_sim.truth import to_text, truths
 from schoolpulse_sim.virtual_link import Delivered
@@ -51,22 +53,22 @@ class Happening:
 
 
 class Agenda:
-    """Which gateway wants to be advanced next; a gateway's own word may change while it waits.
+    """Which agent wants to be advanced next; an agent's own word may change while it waits.
 
     Args:
-        gateways: by position, which is their school's index.
+        agents: by position.
     """
 
-    def __init__(self, gateways: Sequence[Gateway]) -> None:
-        self._gateways = gateways
-        self._noted = [NEVER] * len(gateways)
+    def __init__(self, agents: Sequence[Agent]) -> None:
+        self._agents = agents
+        self._noted = [NEVER] * len(agents)
         self._heap: list[tuple[int, int]] = []
-        for position in range(len(gateways)):
+        for position in range(len(agents)):
             self.note(position)
 
     def note(self, position: int) -> None:
-        """Look again at when this gateway wants to be called."""
-        next_ms = self._gateways[position].next_ms
+        """Look again at when this agent wants to be called."""
+        next_ms = self._agents[position].next_ms
         if next_ms != self._noted[position]:
             self._noted[position] = next_ms
             heapq.heappush(self._heap, (next_ms, position))
@@ -78,7 +80,7 @@ class Agenda:
             if noted_ms != self._noted[position]:
                 continue  # it was noted again since
             self._noted[position] = NEVER
-            self._gateways[position].advance(now_ms)
+            self._agents[position].advance(now_ms)
             self.note(position)
             at_most -= 1
         return self._heap[0][0] if self._heap else NEVER
@@ -112,10 +114,11 @@ class Simulation:
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self.gateways: list[Gateway] = []
+        self.classrooms: list[ClassroomAgent] = []
         self.faults: list[Fault] = []
         self.error: BaseException | None = None
         self.connect_s = 0.0
-        """From the first attempt to connect until every gateway had been connected."""
+        """From the first attempt to connect until every agent had been connected."""
         self.start_ms = self.end_ms = 0
 
     # ---- for the caller's thread
@@ -129,7 +132,7 @@ class Simulation:
         self._thread.start()
 
     def wait_ready(self, timeout_s: float) -> bool:
-        """Wait until every gateway that should be connected has been; whether it came to that."""
+        """Wait until every agent that should be connected has been; whether it came to that."""
         return self._ready.wait(timeout_s)
 
     def stop(self) -> None:
@@ -144,12 +147,19 @@ class Simulation:
         """Whether the district's loop runs."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def agents(self) -> list[Agent]:
+        """The gateways' agents, by school, and then those of classrooms."""
+        return [*self.gateways, *self.classrooms]
+
     def stats(self) -> dict[str, int]:
         """How far everything is; batches and points count once, however often they were sent."""
-        spools = [gateway.spooled for gateway in list(self.gateways)]
+        agents = self.agents
+        spools = [agent.spooled for agent in agents]
         return {
-            "agents": len(self.district.schools),
-            "agents_connected": sum(gateway.connected for gateway in list(self.gateways)),
+            "agents": self.district.agents,
+            "classrooms": self.district.agents - len(self.district.schools),
+            "agents_connected": sum(agent.connected for agent in agents),
             "batches_made": sum(spool.batches_made for spool in spools),
             "batches_confirmed": sum(spool.batches_confirmed for spool in spools),
             "unconfirmed": sum(len(spool) for spool in spools),
@@ -201,17 +211,27 @@ class Simulation:
                 by_school.setdefault(index, []).append(fault)
             self._announce(net, fault)
         settings = self.scenario.agent
-        spread_ms = max(SECOND, PER_GATEWAY_SPREAD_MS * len(self.district.schools))
+        spread_ms = max(SECOND, PER_GATEWAY_SPREAD_MS * self.district.agents)
         for school in self.district.schools:
             timeline: list[Change] = make_timeline(
                 school, by_school.get(school.index, ()), self.seed, self.start_ms
             )
             link = MqttLink(net, self.broker, school.agent_id, settings.keepalive)
             gateway = Gateway(school, timeline, settings, self.seed, link, spread_ms=spread_ms)
-            link.gateway = gateway
+            link.gateway, link.position = gateway, school.index
             self.gateways.append(gateway)
+            self._build_classrooms(net, school, timeline, spread_ms)
             if self.scenario.messages.malformed_per_school_day:
                 self._poison(net, link, Chance(self.seed, "poison", school.index))
+
+    def _build_classrooms(self, net: Net, school: School, timeline: list[Change], spread_ms: int) -> None:
+        settings = self.scenario.agent
+        for room in school.classrooms:
+            own = timeline_of(school, room, timeline, self.seed, self.start_ms + HORIZON_MS)
+            link = MqttLink(net, self.broker, room.agent_id, settings.keepalive)
+            agent = ClassroomAgent(school, room, own, settings, self.seed, link, spread_ms=spread_ms)
+            link.gateway, link.position = agent, len(self.district.schools) + len(self.classrooms)
+            self.classrooms.append(agent)
 
     def _poison(self, net: Net, link: MqttLink, chance: Chance) -> None:
         """Let a gateway send what breaks the contract, now and then, beside its good messages."""
@@ -240,36 +260,37 @@ class Simulation:
         net.at(fault.end_ms, lambda _now_ms: happened("ends"))
 
     def _loop(self, net: Net) -> None:
-        agenda = Agenda(self.gateways)
+        agents = self.agents
+        agenda = Agenda(agents)
         began_ms = self.now_ms()
-        waiting = {position for position, gateway in enumerate(self.gateways) if gateway.running}
+        waiting = {position for position, agent in enumerate(agents) if agent.running}
         while not self._stopping.is_set():
             now_ms = self.now_ms()
             next_ms = agenda.advance(now_ms, at_most=100)
             net.turn(min(now_ms + LOOP_MS, next_ms))
             for link in net.touched:
-                if link.gateway is not None:
-                    agenda.note(link.gateway.school.index)
+                agenda.note(link.position)
             net.touched.clear()
             if waiting:
-                waiting = {position for position in waiting if not self.gateways[position].connected}
+                waiting = {position for position in waiting if not agents[position].connected}
                 if not waiting:
                     self.connect_s = round((self.now_ms() - began_ms) / 1000, 1)
                     self._ready.set()
 
     def _finish(self, net: Net) -> None:
         """Hand over what can be handed over, then say goodbye."""
-        for gateway in self.gateways:
-            gateway.flush(self.now_ms())
+        agents = self.agents
+        for agent in agents:
+            agent.flush(self.now_ms())
         # Where nothing was ever confirmed there is no collector, and none to wait for.
-        patience_s = STOP_GRACE_S if any(g.spooled.batches_confirmed for g in self.gateways) else 0.0
+        patience_s = STOP_GRACE_S if any(one.spooled.batches_confirmed for one in agents) else 0.0
         deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline and any(g.connected and len(g.spooled) for g in self.gateways):
+        while time.monotonic() < deadline and any(one.connected and len(one.spooled) for one in agents):
             now_ms = self.now_ms()
-            for gateway in self.gateways:
-                if gateway.next_ms <= now_ms and gateway.next_ms != NEVER:
-                    gateway.advance(now_ms)
+            for agent in agents:
+                if agent.next_ms <= now_ms and agent.next_ms != NEVER:
+                    agent.advance(now_ms)
             net.turn(now_ms + LOOP_MS)
-        for gateway in self.gateways:
-            gateway.stop(self.now_ms())
+        for agent in agents:
+            agent.stop(self.now_ms())
         net.turn(self.now_ms() + LOOP_MS)

@@ -89,6 +89,10 @@ class DistrictSettings(_Table):
     schools: Annotated[int, Field(ge=1, le=100_000)] = 40
     devices: Annotated[tuple[int, int], AfterValidator(_ascending)] = (10, 80)
     """Fewest and most devices behind a gateway."""
+    classrooms: Annotated[tuple[int, int], AfterValidator(_ascending)] = (0, 0)
+    """Fewest and most classrooms of a school with an agent of their own."""
+    classroom_hours: Literal["school", "always"] = "school"
+    """Whether their machines are switched off in the evening and where there is no school."""
     backup_share: Share = 0.55
     """Schools with a 4G or 5G backup."""
     battery_share: Share = 0.3

@@ -6,16 +6,13 @@ from typing import Any, Protocol
 
 from schoolpulse_agent import wire
 from schoolpulse_sim.conditions import Conditions
-from schoolpulse_sim.district import School
-from schoolpulse_sim.meter import BACKUP, PRIMARY, Meter
+from schoolpulse_sim.meter import PRIMARY
 from schoolpulse_sim.rng import Chance
 from schoolpulse_sim.scenario import AgentSettings
 from schoolpulse_sim.spooled import Spooled
 from schoolpulse_sim.timing import SECOND
 
 NEVER = 2**63
-AGENT_VERSION = "0.1.0-sim"
-_MODELS = ("GL.iNet GL-MT3000", "MikroTik hAP ax2", "Raspberry Pi 4", "Teltonika RUTX11", "NanoPi R4S")
 
 
 class Transport(Protocol):
@@ -37,14 +34,51 @@ class Transport(Protocol):
         """From now on packets pass over these uplinks and no other."""
 
 
+class Agent(Protocol):
+    """A transport's other end, and what a driver advances."""
+
+    spooled: Spooled
+    conditions: Conditions
+
+    @property
+    def next_ms(self) -> int:
+        """When `advance` has something to do next."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a connection, as far as it knows."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether the agent runs."""
+        ...
+
+    def advance(self, now_ms: int, /) -> None:
+        """Do everything that is due."""
+
+    def opened(self, now_ms: int, /) -> None:
+        """The broker has accepted the connection."""
+
+    def lost(self, now_ms: int, /) -> None:
+        """The connection is gone, or could not be made."""
+
+    def confirmed(self, now_ms: int, confirm: wire.Confirm, /) -> None:
+        """The collector has these on its disk."""
+
+    def flush(self, now_ms: int, /) -> None:
+        """Make no further measurements; what there is becomes the last batch."""
+
+    def stop(self, now_ms: int, /) -> None:
+        """End in an orderly way for good."""
+
+
 class Host(Protocol):
     """What the agent knows of the machine it runs on."""
 
-    school: School
     boot: str
     active: str
-    meter: Meter
-    conditions: Conditions
 
     @property
     def running(self) -> bool:
@@ -53,6 +87,10 @@ class Host(Protocol):
 
     def stamp(self, at_ms: int) -> int | None:
         """What the machine's clock says; None while it does not know the time."""
+        ...
+
+    def birth(self, session: int, at_ms: int) -> dict[str, Any]:
+        """What it says it is."""
         ...
 
 
@@ -146,7 +184,7 @@ class Sender:
         self._tries = 0
         state = wire.state_message(True, self._host.boot, self._session, self._host.stamp(now_ms))
         self._transport.publish(now_ms, wire.Kind.STATE, state)
-        self._transport.publish(now_ms, wire.Kind.BIRTH, wire.dumps(self._birth(now_ms)))
+        self._transport.publish(now_ms, wire.Kind.BIRTH, wire.dumps(self._host.birth(self._session, now_ms)))
         self.spooled.rewind()
         newest = self.spooled.newest()
         if newest is not None:
@@ -190,26 +228,3 @@ class Sender:
             self.send(now_ms, seq)
         if self.spooled.waiting(now_ms):
             self.backlog_ms = now_ms + SECOND
-
-    def _birth(self, now_ms: int) -> dict[str, Any]:
-        host = self._host
-        school, uptime_s, stamp = host.school, host.meter.uptime_s(now_ms), host.stamp(now_ms)
-        uplinks = [{"name": PRIMARY, "role": "primary", "technology": school.technology}]
-        if school.backup:
-            uplinks.append({"name": BACKUP, "role": "backup", "technology": school.backup})
-        updates = host.conditions.updates
-        return {
-            "v": wire.CONTRACT_VERSION,
-            "agent_version": AGENT_VERSION + (f".{updates}" if updates else ""),
-            "boot": host.boot,
-            "session": self._session,
-            # A clock that was never set began in 1970 when the machine did.
-            "at": uptime_s * 1000 if stamp is None else stamp,
-            "uptime_s": uptime_s,
-            "hostname": school.agent_id,
-            "hardware": _MODELS[school.index % len(_MODELS)],
-            "os": "simulated",
-            "capabilities": ["simulated"],
-            "probes": ["reachability", "wan", "interface", "system", "device"],
-            "uplinks": uplinks,
-        }

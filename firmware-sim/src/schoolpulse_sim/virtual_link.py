@@ -1,4 +1,4 @@
-"""A gateway's connection in virtual time, and what a collector at the broker's other end would record.
+"""An agent's connection in virtual time, and what a collector at the broker's other end would record.
 
 It behaves as a broker and TCP do: a connection that falls silent is found dead after one and a half
 keepalives, and then its will is published; what was sent into a short silence arrives after it. A new
@@ -7,14 +7,12 @@ connection of the same client takes the old one's place without a will.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from schoolpulse_agent import wire
 from schoolpulse_sim.rng import Chance
+from schoolpulse_sim.sender import Agent
 from schoolpulse_sim.timing import SECOND
-
-if TYPE_CHECKING:  # the gateway knows its transport only as a protocol; this names it for the type checker
-    from schoolpulse_sim.gateway import Gateway
 
 NEVER = 2**63
 CONNECT_TIMEOUT_MS = 10 * SECOND
@@ -35,7 +33,7 @@ class Delivered(NamedTuple):
 
 
 class VirtualLink:
-    """The transport of one gateway in virtual time.
+    """The transport of one agent in virtual time.
 
     Args:
         chance: for delays.
@@ -62,7 +60,7 @@ class VirtualLink:
     )
 
     def __init__(self, chance: Chance, keepalive_ms: int) -> None:
-        self.gateway: Gateway | None = None
+        self.gateway: Agent | None = None
         self.out: list[Delivered] = []
         """What was delivered, about in the order of time; whoever drives takes it away."""
         self._chance = chance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import socket
 import threading
@@ -70,7 +71,7 @@ class Options:
 
     schools: int = 40
     seed: int = 1
-    scenario: str = "demo"
+    scenario: str = "smart-classrooms"
     duration_s: float | None = None
     port: int | None = None
     probe_internet: bool = False
@@ -137,6 +138,7 @@ class Demo:
         options = self._options
         arguments = ["run", "--scenario", options.scenario, "--broker", broker]
         arguments += ["--schools", str(options.schools), "--seed", str(options.seed)]
+        arguments += ["--classrooms", str(folder / "classrooms.csv")]
         arguments += ["--registry", str(folder / "registry.csv")]
         arguments += ["--truth", str(folder / "truth.jsonl"), "--summary", str(folder / "district.json")]
         return Child("schoolpulse_sim", arguments, folder / "district.log")
@@ -153,7 +155,18 @@ class Demo:
                 )
         schools = read_schools(file.read_bytes(), parent_area=AREA)
         collector.registry.upsert([*schools, HERE])
-        self._show.say(f"{len(schools)} simulated schools, and the real agent measuring this machine")
+        rooms = self._register_classrooms(collector, file.with_name("classrooms.csv"))
+        also = f", {rooms} classrooms" if rooms else ""
+        self._show.say(f"{len(schools)} simulated schools{also}, and the real agent measuring this machine")
+
+    @staticmethod
+    def _register_classrooms(collector: Collector, file: Path) -> int:
+        """The agents in classrooms, which the registry file has no column for; how many."""
+        rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+        with collector.registry.change("demo") as (writer, _):
+            for row in rows:
+                writer.set_classroom(row["school_id"], row["agent_id"], row["name"])
+        return len(rows)
 
     def _watch(
         self, collector: Collector, children: tuple[Child, ...], events: Watcher, end: threading.Event
@@ -186,7 +199,8 @@ class Demo:
         ours = sqlite_audit.count(points_db, leaving_out=PRESENCE, agent=HERE.agent_id)
         sent = int(district["points_made"]) - int(district["points_waiting"]) + ours.receipt_points
         return Summary(
-            agents=int(district["agents"]) + 1,
+            agents=int(district["agents"]) - int(district["classrooms"]) + 1,
+            classrooms=int(district["classrooms"]),
             points_sent=sent,
             points_stored=everything.points,
             points_lost=max(0, sent - everything.points),

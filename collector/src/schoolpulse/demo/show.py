@@ -72,6 +72,7 @@ class Summary:
     """The balance of a demonstration; the keys of ``--summary`` (docs: `schoolpulse demo --help`)."""
 
     agents: int
+    classrooms: int
     points_sent: int
     points_stored: int
     points_lost: int

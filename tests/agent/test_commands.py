@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fakes import FakeClock
 
+from schoolpulse_agent import wire
 from schoolpulse_agent.commands import Commands, Hands
 from schoolpulse_agent.probes.base import Round
 from schoolpulse_agent.scheduler import Scheduler
@@ -83,6 +84,7 @@ def test_what_is_refused_says_why(message: dict[str, Any], error: str) -> None:
     reply = Done().say(**message)
     assert not reply["ok"]
     assert error in reply["error"]
+    assert reply["error"] in wire.REFUSALS.values(), "or no page could say it in another language"
 
 
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b"[]", b'{"id":7}', b'{"id":"a b"}', b" " * 5000])

@@ -60,7 +60,12 @@ def test_work_is_announced_and_ended(page: Page, real: RealPage) -> None:
     dialog.get_by_label("Lý do").fill("Thay cáp")
     dialog.get_by_label("Đến").fill("2025-01-01T08:00")
     dialog.get_by_role("button", name="Báo trước bảo trì").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("to_ms")
+    expect(dialog.locator(".field", has_text="Đến").locator(".wrong")).to_have_text(
+        "thời gian bảo trì kết thúc trước khi bắt đầu"
+    )
+    expect(dialog.get_by_role("alert")).to_have_text(
+        "Chưa hợp lệ: Đến: thời gian bảo trì kết thúc trước khi bắt đầu"
+    )
     expect(dialog.get_by_label("Đến")).to_be_focused()
     dialog.get_by_label("Đến").fill("2099-01-01T08:00")
     dialog.get_by_role("button", name="Báo trước bảo trì").click()
@@ -132,6 +137,34 @@ def test_the_registry_is_kept(page: Page, real: RealPage) -> None:
     assert [line["provider"] for line in record["lines"]][-1] == "Nhà mạng mới"
     page.goto(f"{real.address}/registry")
     expect(page.locator("#changes")).to_contain_text("Nhà mạng mới")
+
+
+def test_a_refusal_is_said_in_the_page_s_language(page: Page, real: RealPage) -> None:
+    school = real.district.schools[0]
+    page.goto(f"{real.address}/registry")
+    page.get_by_role("button", name="Thêm trường").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Tên trường").fill("Trường Mới")
+    dialog.get_by_label("Mã trường").fill(school.id)
+    with page.expect_response(lambda answer: answer.status == 409) as refused:
+        dialog.get_by_role("button", name="Thêm trường").click()
+    expect(dialog.get_by_role("alert")).to_have_text(
+        "Đã có trường mang mã này; mã cũ không bao giờ được dùng lại."
+    )
+    dialog.get_by_label("Mã trường").fill("moi-nua")
+    dialog.get_by_label("Tên trường").fill("=Trường")
+    with page.expect_response(lambda answer: answer.status == 422) as invalid:
+        dialog.get_by_role("button", name="Thêm trường").click()
+    wrong = "bắt đầu bằng =, bảng tính sẽ coi là công thức"
+    expect(dialog.get_by_role("alert")).to_have_text(f"Chưa hợp lệ: Tên trường: {wrong}")
+    expect(dialog.locator(".field", has=page.get_by_label("Tên trường")).locator(".wrong")).to_have_text(
+        wrong
+    )
+    english = {
+        word for one in (refused, invalid) for word in re.findall(r"[a-z]{3,}", one.value.json()["detail"])
+    }
+    assert english
+    assert not english & set(re.findall(r"\w+", dialog.inner_text()))
 
 
 def test_a_device_that_is_seen_is_recorded(page: Page, real: RealPage, outage: tuple[str, int]) -> None:

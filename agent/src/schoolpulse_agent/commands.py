@@ -44,7 +44,7 @@ class Hands(NamedTuple):
 
 
 class Refused(Exception):
-    """The command is not carried out; the text says why."""
+    """The command is not carried out; the text is one of the words of ``wire.REFUSALS``."""
 
 
 class Commands:
@@ -83,7 +83,7 @@ class Commands:
             return []
         if command_id not in self._answers:  # the broker may deliver twice: done once, answered twice
             if command_id in self._before:
-                answer = self._reply(command_id, "it was begun before the agent was started again")
+                answer = self._reply(command_id, wire.REFUSALS["order_begun_before"])
             else:
                 self._write_down(command_id)
                 answer = self._answer(command_id, message)
@@ -96,8 +96,9 @@ class Commands:
         try:
             self._do(message)
         except Refused as refusal:
-            log.warning("command %s refused: %s", command_id, refusal)
-            return self._reply(command_id, str(refusal))
+            why = wire.REFUSALS[str(refusal)]
+            log.warning("command %s refused: %s", command_id, why)
+            return self._reply(command_id, why)
         log.info("command %s carried out: %s", command_id, message["do"])
         return self._reply(command_id)
 
@@ -111,28 +112,28 @@ class Commands:
         expires = message.get("expires")
         now_ms = self._now_ms()
         if type(expires) is not int or not now_ms <= expires <= now_ms + MAX_AHEAD_MS:
-            raise Refused("it has expired, or says no good time until which it counts")
+            raise Refused("order_expired")
         what = message.get("do")
         if what == "run_probe":
-            if not self._hands.run_probe(_text(message, "probe")):
-                raise Refused("no such probe runs here")
+            if not self._hands.run_probe(_probe(message)):
+                raise Refused("probe_unknown")
         elif what == "speed_test":
             if not self._hands.speed_test():
-                raise Refused("no speed test server is configured here")
+                raise Refused("no_speed_test")
         elif what == "send_birth":
             self._hands.send_birth()
         elif what == "set_interval":
             self._set_interval(message)
         else:
-            raise Refused("no such command")
+            raise Refused("order_unknown")
 
     def _set_interval(self, message: Mapping[str, Any]) -> None:
         seconds = message.get("interval_s")
         low, high = INTERVAL_S
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not low <= seconds <= high:
-            raise Refused(f"interval_s must be from {low:g} to {high:g}")
-        if not self._hands.set_interval(_text(message, "probe"), float(seconds)):
-            raise Refused("no such probe runs here")
+            raise Refused("interval_out_of_range")
+        if not self._hands.set_interval(_probe(message), float(seconds)):
+            raise Refused("probe_unknown")
 
     def _recall(self) -> list[str]:
         if self._memory is None:
@@ -155,11 +156,11 @@ class Commands:
             log.warning("%s was not written: %s", self._memory, error)
 
 
-def _text(message: Mapping[str, Any], key: str) -> str:
-    value = message.get(key)
-    if not isinstance(value, str):
-        raise Refused(f"{key} is missing")
-    return value
+def _probe(message: Mapping[str, Any]) -> str:
+    name = message.get("probe")
+    if not isinstance(name, str):
+        raise Refused("probe_missing")
+    return name
 
 
 def _is_id(text: str) -> bool:

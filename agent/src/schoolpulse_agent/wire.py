@@ -28,6 +28,18 @@ MAX_FUTURE_MS = 5 * 60 * 1000
 MIN_TIME_MS = 1_577_836_800_000
 """2020-01-01: no school measured anything before; an earlier stamp is a clock that never was set."""
 
+REFUSALS = {
+    "order_begun_before": "it was begun before the agent was started again",
+    "order_expired": "it has expired, or says no good time until which it counts",
+    "order_unknown": "no such command",
+    "probe_unknown": "no such probe runs here",
+    "probe_missing": "probe is missing",
+    "no_speed_test": "no speed test server is configured here",
+    "interval_out_of_range": "interval_s must be from 1 to 3600",
+}
+"""Why this agent refuses a command: a word, and the `error` that it answers. Neither ever changes: by the one
+the collector knows the other, and pages have a text for it."""
+
 _AGENT_ID = re.compile(r"[a-z0-9-]{1,64}\Z")
 
 FieldValue = Union[float, int, str, bool, None]

@@ -116,7 +116,8 @@ class CommandOut(_Answer):
     state: OrderState
     sent_ms: int | None
     answered_ms: int | None
-    error: str | None
+    error: str | None = Field(description="Why the agent refuses, in its own words")
+    code: str | None = Field(description="The same in a word that never changes, where there is one")
 
 
 class CommandsOut(BaseModel):

@@ -32,7 +32,7 @@ from schoolpulse.i18n import catalogue, translate
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-_TITLES = {
+TITLES = {
     400: "The request cannot be understood",
     401: "It is not known who asks",
     403: "The one who asks may not do this",
@@ -168,7 +168,7 @@ def problem(
         faults, why = [fault(why, words_of(why))], None
     body: dict[str, Any] = {
         "type": f"urn:schoolpulse:problem:{_WORDS.get(status, 'http-' + str(status))}",
-        "title": _TITLES.get(status, "The request failed"),
+        "title": TITLES.get(status, "The request failed"),
         "status": status,
         "detail": detail,
         **_said(why or Reason(code_of(status))),
@@ -269,13 +269,13 @@ class ProblemDocument:
         """Descriptions of `statuses`, each with its own example."""
         return {
             status: {
-                "description": _TITLES[status],
+                "description": TITLES[status],
                 "content": {
                     MEDIA_TYPE: {
                         "schema": {"$ref": "#/components/schemas/Problem"},
                         "example": {
                             "type": f"urn:schoolpulse:problem:{_WORDS[status]}",
-                            "title": _TITLES[status],
+                            "title": TITLES[status],
                             "status": status,
                             "detail": "What is wrong with this request.",
                             "code": code_of(status),

@@ -20,6 +20,7 @@ from schoolpulse.clock import Clock
 from schoolpulse.contract.models import Command, Reply
 from schoolpulse.enrolment import tables
 from schoolpulse.errors import Reason, UsageError
+from schoolpulse_agent import wire
 
 MAX_OPEN = 32
 """Commands to one agent that are not through."""
@@ -59,6 +60,11 @@ class Order:
     sent_ms: int | None = None
     answered_ms: int | None = None
     error: str | None = None
+
+    @property
+    def code(self) -> str | None:
+        """The word for `error`, where it is one of our own agent's."""
+        return next((code for code, words in wire.REFUSALS.items() if words == self.error), None)
 
     @property
     def message(self) -> bytes:

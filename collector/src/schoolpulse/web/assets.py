@@ -16,7 +16,7 @@ from schoolpulse.i18n import LANGUAGES, Language, catalogue
 CHART_LIBRARY = ("chartkick", "django/static/chartkick/Chart.bundle.js")
 """Chart.js 4 with its date adapter, as the package ``chartkick`` carries it."""
 
-TEXTS = ("web.", "kind.", "cause.")
+TEXTS = ("web.", "kind.", "cause.", "refusal.", "registry.mistake.")
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -57,7 +57,7 @@ def static_assets() -> Mapping[str, Asset]:
 
 
 def web_texts(language: Language) -> dict[str, str]:
-    """Every text of the page in `language` by its key: its own, and the words for incidents."""
+    """Every text of the page in `language` by its key: its own, the words for incidents, and refusals."""
     return {key: texts[language] for key, texts in catalogue().items() if key.startswith(TEXTS)}
 
 

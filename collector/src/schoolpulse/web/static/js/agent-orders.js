@@ -36,7 +36,7 @@ function orderTable() {
     columns: [
       { name: "made", title: t("web.orders.made"), down: true, value: ({ made_ms: ms }) => ms, cell: ({ made_ms: ms, made_by: by }) => h("div", {}, shortTime(ms, Date.now()), h("small", {}, by)) },
       { name: "what", title: t("web.orders.what"), value: what, cell: what },
-      { name: "result", title: t("web.orders.result"), value: ({ state }) => state, cell: ({ state, error }) => h("div", {}, sign(LOOKS[state], t(`web.order.${state}`)), error ? h("small", {}, error) : "") },
+      { name: "result", title: t("web.orders.result"), value: ({ state }) => state, cell: ({ state, error, code }) => h("div", {}, sign(LOOKS[state], t(`web.order.${state}`)), error ? h("small", {}, tOr(`refusal.${code}`, error)) : "") },
       { name: "answered", title: t("web.orders.answered"), value: ({ answered_ms: ms }) => ms, cell: ({ answered_ms: ms }) => (ms === null ? "–" : shortTime(ms, Date.now())) },
     ],
   });

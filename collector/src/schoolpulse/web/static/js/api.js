@@ -1,21 +1,41 @@
 // Asks the collector and tells it things; every refusal becomes a `Refusal` that a person can read.
 
-import { t, tOr } from "./texts.js";
+import { capital, number, t, tOr } from "./texts.js";
 
 const API = "/api/v1/";
 
-/** What the collector refused, and why: `status`, a sentence, and what is wrong by field. */
+/** What the collector refused, and why, in the page's words: `status`, a sentence, and what is wrong by field. */
 export class Refusal extends Error {
   constructor(status, problem) {
-    super(sentence(status, problem));
+    const errors = (problem?.errors ?? []).map((one) => ({ ...one, message: said(one) ?? one.message }));
+    super(errors.length ? listed(errors) : capital(said(problem) ?? ofStatus(status, problem)));
     this.status = status;
-    this.errors = problem?.errors ?? [];
+    this.errors = errors;
   }
 }
 
-function sentence(status, problem) {
-  const detail = problem?.detail ?? "";
-  return t(tOr(`web.refused.${status}`, null) ? `web.refused.${status}` : "web.refused.other", { status, detail });
+/** What is wrong with several fields, as one sentence; `labelOf` gives what people call a field, if anything. */
+export function listed(errors, labelOf = () => null) {
+  const each = errors.map(({ where, message }) => [labelOf(where), message].filter(Boolean).join(": "));
+  return t("web.refused.fields", { errors: each.join("; ") });
+}
+
+/** The text of a refusal's code, in `refusals.toml` or among the registry's mistakes; null where there is none. */
+function said(refused) {
+  const key = ["refusal", "registry.mistake"].map((room) => `${room}.${refused?.code}`).find((one) => tOr(one, null));
+  const values = Object.entries(refused?.values ?? {}).map(([name, value]) => [name, word(name, value)]);
+  return key ? t(key, Object.fromEntries(values)) : null;
+}
+
+/** A value as people read it: a number in the language's writing, `role` and `own_role` by their names. */
+function word(name, value) {
+  if (typeof value === "number") return number(value, 3);
+  return name.endsWith("role") ? t(`web.role.${value}`) : value;
+}
+
+/** What is said where an answer has no code: it is a proxy's, or there is none. */
+function ofStatus(status, problem) {
+  return t(tOr(`web.refused.${status}`, null) ? `web.refused.${status}` : "web.refused.other", { status, detail: problem?.detail ?? "" });
 }
 
 /** The JSON at `path` under /api/v1/; with `parameters` in its query. */

@@ -1,5 +1,6 @@
 // A form from a description of its fields: sends as JSON, and shows what the collector refuses beside the field.
 
+import { listed } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./texts.js";
 
@@ -45,14 +46,12 @@ export function form({ fields, buttons, label }) {
     element.setAttribute("aria-busy", String(locked));
   };
   const showProblem = (error) => {
-    problem.textContent = error.message || t("web.refused.other", { status: "" });
+    const errors = error.errors ?? [];
+    const fieldOf = (where) => made.find(({ name }) => name === where);
+    problem.textContent = errors.length ? listed(errors, (where) => fieldOf(where)?.label) : error.message;
     problem.hidden = false;
-    const blamed = (error.errors ?? []).filter(({ where, message }) => {
-      const one = made.find(({ name }) => name === where || where?.endsWith(`.${name}`));
-      one?.blame(message);
-      return one;
-    });
-    made.find(({ name }) => name === blamed[0]?.where)?.input.focus();
+    for (const { where, message } of errors) fieldOf(where)?.blame(message);
+    errors.map(({ where }) => fieldOf(where)).find(Boolean)?.input.focus();
   };
   const element = h(
     "form",
@@ -95,7 +94,7 @@ function makeField(field, prefix) {
     else input.removeAttribute("aria-invalid");
   };
   const element = h("div", { class: `field${check ? " check" : ""}${field.wide ? " wide" : ""}` }, ...parts, hint, wrong);
-  return { name: field.name, element, input, blame, read: () => read(field, input) };
+  return { name: field.name, label: field.label, element, input, blame, read: () => read(field, input) };
 }
 
 function makeInput(field, attributes) {

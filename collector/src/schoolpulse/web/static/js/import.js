@@ -43,7 +43,7 @@ async function look(file) {
   } catch (error) {
     byId("done").hidden = true;
     byId("problem").hidden = false;
-    const words = error.errors.map((one) => (language === "vi" ? [one.message_vi ?? one.message, one.hint_vi] : [one.message, one.hint]).filter(Boolean).join(": "));
+    const words = error.errors.map((one) => [one.message, language === "vi" ? one.hint_vi : one.hint].filter(Boolean).join(": "));
     say(byId("problem"), words.length ? words.join(". ") : error.message);
   }
 }

@@ -46,12 +46,7 @@ function setUp() {
 }
 
 async function enter(path, values, then = next()) {
-  try {
-    await send("POST", path, values);
-  } catch (error) {
-    if (path === "session" && error.status === 401) error.message = t("web.login.wrong");
-    throw error;
-  }
+  await send("POST", path, values);
   location.assign(then);
 }
 

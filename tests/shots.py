@@ -50,7 +50,7 @@ def shoot(
                 page.wait_for_function(SETTLED)
                 page.wait_for_load_state("networkidle") if name.startswith("school") else None
                 picture = folder / f"{name}-{language}-{size}-{theme}.png"
-                page.screenshot(path=picture, full_page=size != "wall" and name != "wall")
+                page.screenshot(path=picture, full_page=size != "wall")
                 yield picture
                 page.close()
         context.close()

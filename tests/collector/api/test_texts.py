@@ -52,7 +52,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
 }
 OPEN_FAMILIES = {
     *("web.technology.", "web.device.", "web.record.", "web.refused.", "web.fact.", "web.why."),
-    *("web.part.", "web.reason."),
+    *("web.part.", "web.reason.", "web.field.", "web.caller."),
 }
 """What may end in other words too, which then stand as they are."""
 

@@ -101,7 +101,7 @@ function show() {
   const shown = agents.filter((agent) => (!enrolment.value || agent.enrolment === enrolment.value) && (!wanted || text(agent).includes(wanted)));
   table.show(shown);
   table.tick("heard");
-  say(byId("count"), number(shown.length));
+  say(byId("count"), t("web.agents.count", { count: number(shown.length) }));
   sayNone(byId("none"), shown.length ? "" : t(agents.length ? "web.agents.none_match" : "web.agents.none"));
 }
 

@@ -1,6 +1,7 @@
 // Who changed what, and when.
 
 import { get } from "./api.js";
+import { callerText, deedText } from "./changes.js";
 import { byId, h } from "./dom.js";
 import { Table } from "./table.js";
 import { shortTime, t, time } from "./texts.js";
@@ -12,12 +13,13 @@ export async function drawAudit() {
   const table = new Table(byId("audit"), {
     name: "audit",
     label: t("web.audit.title"),
+    none: t("web.audit.none"),
     key: ({ id }) => String(id),
     sort: "-at",
     columns: [
       { name: "at", title: t("web.audit.at"), down: true, value: ({ id }) => id, cell: ({ at_ms }) => h("span", { title: time(at_ms, "clock") }, shortTime(at_ms, Date.now())) },
-      { name: "caller", title: t("web.audit.caller"), value: ({ caller }) => caller, cell: ({ caller }) => caller },
-      { name: "action", title: t("web.audit.action"), value: ({ action }) => action, cell: ({ action }) => h("code", {}, action) },
+      { name: "caller", title: t("web.audit.caller"), value: ({ caller }) => caller, cell: ({ caller }) => callerText(caller) },
+      { name: "action", title: t("web.audit.action"), value: ({ action }) => action, cell: ({ action }) => h("span", { title: action }, deedText(...action.split("."))) },
       { name: "subject", title: t("web.audit.subject"), cell: ({ subject, detail }) => [subject, h("small", {}, words(detail))] },
     ],
   });

@@ -284,7 +284,7 @@ function place(school, now) {
   const since = school.since_ms === null ? "" : t("web.wall.since", { time: shortTime(school.since_ms, now) });
   const onBackup = school.status === "on_backup" && backupInUse(school);
   const backup = onBackup ? t("web.wall.backup_in_use", { technology: onBackup }) : "";
-  return [since, backup, school.area.at(-1), line?.provider].filter(Boolean).join(" · ");
+  return [since, backup, line?.provider, school.area.at(-1)].filter(Boolean).join(" · ");
 }
 
 const areaOf = (school) => school.area.at(-1) ?? "";

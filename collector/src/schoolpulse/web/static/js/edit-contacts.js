@@ -11,6 +11,7 @@ export function runContacts(path) {
   const table = new Table(byId("contacts"), {
     name: "contacts",
     label: t("web.edit.contacts"),
+    none: t("web.edit.contacts_none"),
     key: (contact) => contact.function,
     sort: "function",
     columns: [

@@ -21,10 +21,11 @@ export function runLines(school, load) {
   table = new Table(byId("lines"), {
     name: "lines",
     label: t("web.school.lines"),
+    none: t("web.school.lines_none"),
     key: ({ id }) => String(id),
     sort: "role",
     columns: [
-      { name: "role", title: t("web.edit.role"), value: ({ role, valid_from_ms: from }) => `${role === "primary" ? 0 : 1}${9e15 - (from ?? 0)}`, cell: ({ role, current }) => [t(`web.school.${role}`), current ? h("span", { class: "badge" }, t("web.edit.current")) : null] },
+      { name: "role", title: t("web.edit.role"), value: ({ role, valid_from_ms: from }) => `${role === "primary" ? 0 : 1}${9e15 - (from ?? 0)}`, cell: ({ role, current }) => [h("span", {}, t(`web.school.${role}`)), current ? h("span", { class: "badge" }, t("web.edit.current")) : null] },
       { name: "provider", title: t("web.filter.provider"), value: ({ provider }) => provider, cell: ({ provider }) => provider },
       { name: "technology", title: t("web.edit.technology"), value: (line) => technology(line.technology), cell: (line) => technology(line.technology) },
       { name: "speed", title: t("web.edit.speeds"), figure: true, value: ({ contracted_down_mbps: down }) => down, cell: speeds },

@@ -3,6 +3,7 @@
 import { get, send } from "./api.js";
 import { byId, h, icon, say, sayNone, sign } from "./dom.js";
 import { runFrame } from "./frame.js";
+import { kindText, scopeText } from "./status.js";
 import { Table } from "./table.js";
 import { duration, number, shortTime, t } from "./texts.js";
 
@@ -14,6 +15,8 @@ let chosen = null;
 let next = null;
 let rows = [];
 const cards = new Map();
+const known = new Map();
+const names = new Map();
 
 const table = new Table(byId("deliveries"), {
   name: "deliveries",
@@ -30,8 +33,25 @@ const table = new Table(byId("deliveries"), {
   ],
 });
 
-function subject({ incident }) {
-  return /^i[0-9a-f]/.test(incident) ? h("a", { href: `/incidents/${encodeURIComponent(incident)}` }, incident) : incident;
+const isIncident = (id) => /^i[0-9a-f]/.test(id);
+
+/** The incident that was told of: what, and where; its id alone where it is too old to be known here. */
+function subject({ incident: id }) {
+  if (!isIncident(id)) return id;
+  const link = (...words) => h("a", { href: `/incidents/${encodeURIComponent(id)}` }, ...words);
+  const found = known.get(id);
+  if (!found) return link(id);
+  return [link(kindText(found)), h("small", {}, found.school ? (names.get(found.school) ?? found.school) : scopeText(found))];
+}
+
+/** Asks what the incidents are that these rows tell of, once for each. */
+async function learn(deliveries) {
+  const strange = deliveries.filter(({ incident: id }) => isIncident(id) && !known.has(id));
+  if (!strange.length) return;
+  for (const { incident: id } of strange) known.set(id, null);
+  const [incidents, schools] = await Promise.all([get("incidents", { limit: 200 }), names.size ? null : get("schools")]);
+  for (const { id, name } of schools?.items ?? []) names.set(id, name);
+  for (const incident of incidents.items) known.set(incident.id, incident);
 }
 
 function lastOf({ last_ms, last_error, last_status }) {
@@ -123,6 +143,7 @@ async function loadDeliveries(older = false) {
   const answer = await get(`endpoints/${encodeURIComponent(chosen)}/deliveries`, parameters);
   rows = older ? [...rows, ...answer.items] : answer.items;
   next = older || answer.items.length === 100 ? answer.next : null;
+  await learn(rows);
   table.show(rows);
   byId("deliveries-none").hidden = rows.length > 0;
   byId("more").hidden = next === null;

@@ -15,7 +15,7 @@ async function load() {
   try {
     const [ready, alive, figures] = await Promise.all([fetch("/readyz"), fetch("/healthz"), fetch("/metrics")]);
     drawParts((await ready.json()).parts);
-    say(byId("version"), (await alive.json()).version);
+    say(byId("version"), t("web.health.version", { version: (await alive.json()).version }));
     if (figures.ok) drawFigures(parse(await figures.text()));
     byId("problem").hidden = figures.ok;
     if (!figures.ok) say(byId("problem"), t("web.health.guarded"));

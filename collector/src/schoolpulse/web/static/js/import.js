@@ -1,6 +1,7 @@
 // A spreadsheet into the registry: what is wrong with it by row and column, what it would change, and then that.
 
 import { send } from "./api.js";
+import { fieldCell, subjectText } from "./changes.js";
 import { byId, h, say } from "./dom.js";
 import { runFrame } from "./frame.js";
 import { Table } from "./table.js";
@@ -27,8 +28,8 @@ const items = new Table(byId("items"), {
     { name: "row", title: t("web.import.row"), figure: true, value: ({ row }) => row, cell: ({ row }) => (row ? number(row) : "") },
     { name: "action", title: t("web.import.action"), value: ({ action }) => action, cell: ({ action }) => h("span", { class: "badge" }, t(`web.import.${action}`)) },
     { name: "kind", title: t("web.import.what"), value: ({ kind }) => kind, cell: ({ kind }) => kindText(kind) },
-    { name: "subject", title: t("web.audit.subject"), value: ({ subject }) => subject, cell: ({ subject, school }) => [subject, h("small", {}, school)] },
-    { name: "fields", title: t("web.registry.fields"), cell: ({ fields }) => fields.map(({ field, old, new: now }) => h("small", {}, `${field}: `, old ? h("span", { class: "was" }, old) : "", old ? " → " : "", now || "–")) },
+    { name: "subject", title: t("web.audit.subject"), value: ({ subject }) => subject, cell: ({ kind, subject, school }) => [subjectText(kind, subject), h("small", {}, school)] },
+    { name: "fields", title: t("web.registry.fields"), cell: ({ fields }) => (fields.length ? h("div", {}, ...fields.map(fieldCell)) : "") },
   ],
 });
 

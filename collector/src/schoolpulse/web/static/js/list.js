@@ -7,8 +7,11 @@ import { Table } from "./table.js";
 import { duration, number, plain, shortTime, t, technology, tOr } from "./texts.js";
 
 const line = (school, role = "primary") => school.lines.find((one) => one.role === role);
-const rtt = (school) => school.now?.reachability.national?.rtt_ms ?? null;
-const inUse = (school) => school.now?.uplink?.technology ?? line(school)?.technology ?? null;
+const nil = () => h("span", { class: "nil" }, "–");
+const ANSWERING = new Set(["online", "degraded", "on_backup"]);
+/** How long answers take; of a school that is silent the last figure says nothing of now. */
+const rtt = (school) => (ANSWERING.has(school.status) ? (school.now?.reachability.national?.rtt_ms ?? null) : null);
+const inUse = (school) => (ANSWERING.has(school.status) ? (school.now?.uplink?.technology ?? line(school)?.technology ?? null) : null);
 const areaOf = (school) => school.area.at(-1) ?? "";
 
 const columns = [
@@ -41,7 +44,7 @@ const columns = [
     name: "technology",
     title: t("web.list.in_use"),
     value: (school) => (inUse(school) ? technology(inUse(school)) : null),
-    cell: (school) => (inUse(school) ? technology(inUse(school)) : ""),
+    cell: (school) => (inUse(school) ? technology(inUse(school)) : nil()),
   },
   {
     name: "rtt",
@@ -49,7 +52,7 @@ const columns = [
     figure: true,
     down: true,
     value: rtt,
-    cell: (school) => (rtt(school) === null ? "" : t("web.wall.rtt", { ms: number(Math.max(1, rtt(school))) })),
+    cell: (school) => (rtt(school) === null ? nil() : t("web.wall.rtt", { ms: number(Math.max(1, rtt(school))) })),
   },
   {
     name: "since",
@@ -59,7 +62,7 @@ const columns = [
     value: (school) => school.since_ms,
     cell: (school) =>
       school.since_ms === null
-        ? ""
+        ? nil()
         : h("span", { title: shortTime(school.since_ms, district.now()) }, duration(district.now() - school.since_ms, { coarse: true })),
   },
 ];

@@ -130,11 +130,16 @@ function drawNames(taken) {
   const few = inSight.length <= MOST_NAMES;
   const shown = new Set();
   for (const mark of few ? inSight.sort((a, b) => severity(a.status) - severity(b.status)) : []) {
-    const left = mark.x + NAME.beside * mark.size;
+    const beside = NAME.beside * mark.size;
     const wide = mark.name.textContent.length * NAME.wide * mark.size;
+    // To the right, or to the left where the map ends.
+    const after = mark.x + beside + wide <= view.width;
+    const left = after ? mark.x + beside : mark.x - beside - wide;
     const box = { left, right: left + wide, top: mark.y - NAME.high / 2, bottom: mark.y + NAME.high / 2 };
-    if (isTaken(box, taken)) continue;
+    if (left < 0 || isTaken(box, taken)) continue;
     taken.push(box);
+    mark.name.setAttribute("x", after ? NAME.beside : -NAME.beside);
+    mark.name.setAttribute("text-anchor", after ? "start" : "end");
     shown.add(mark);
   }
   for (const mark of marks.values()) mark.name.style.display = shown.has(mark) ? "" : "none";

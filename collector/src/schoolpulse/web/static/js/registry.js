@@ -2,12 +2,13 @@
 
 import { download, get, send } from "./api.js";
 import { formDialog } from "./dialog.js";
+import { callerText, deedText, fieldCell, subjectText } from "./changes.js";
 import { District } from "./district.js";
 import { byId, h, say, sayNone, sign } from "./dom.js";
 import { agentField, newSchoolFields, schoolOf } from "./record-fields.js";
 import { runFindings } from "./registry-findings.js";
 import { Table } from "./table.js";
-import { number, plain, shortTime, t, technology, tOr } from "./texts.js";
+import { number, plain, shortTime, t, technology } from "./texts.js";
 
 const district = new District(() => show());
 const line = (school, role) => school.lines.find((one) => one.role === role);
@@ -75,14 +76,15 @@ async function drawChanges() {
   const changes = new Table(byId("changes"), {
     name: "changes",
     label: t("web.registry.changes"),
+    none: t("web.registry.changes_none"),
     key: ({ id }) => String(id),
     sort: "-at",
     columns: [
       { name: "at", title: t("web.audit.at"), down: true, value: ({ id }) => id, cell: ({ at_ms }) => shortTime(at_ms, Date.now()) },
-      { name: "by", title: t("web.audit.caller"), value: ({ by }) => by, cell: ({ by }) => by },
-      { name: "what", title: t("web.audit.action"), cell: ({ kind, action }) => `${tOr(`web.record.${kind}`, kind)} · ${tOr(`web.record.${action}`, action)}` },
-      { name: "school", title: t("web.audit.subject"), cell: ({ school, subject }) => [school ? h("a", { href: `/registry/schools/${encodeURIComponent(school)}` }, district.name(school)) : subject, subject && school ? h("small", {}, subject) : null] },
-      { name: "fields", title: t("web.registry.fields"), cell: ({ fields }) => fields.map(fieldCell) },
+      { name: "by", title: t("web.audit.caller"), value: ({ by }) => by, cell: ({ by }) => callerText(by) },
+      { name: "what", title: t("web.audit.action"), cell: ({ kind, action }) => deedText(kind, action) },
+      { name: "school", title: t("web.audit.subject"), cell: ({ school, kind, subject }) => [school ? h("a", { href: `/registry/schools/${encodeURIComponent(school)}` }, district.name(school)) : subject, subject && school ? h("small", {}, subjectText(kind, subject)) : null] },
+      { name: "fields", title: t("web.registry.fields"), cell: ({ fields }) => (fields.length ? h("div", {}, ...fields.map(fieldCell)) : "") },
     ],
   });
   const load = async () => {
@@ -95,8 +97,6 @@ async function drawChanges() {
   byId("changes-older").addEventListener("click", load);
   await load();
 }
-
-const fieldCell = ({ field, old, new: now }) => h("small", {}, `${field}: `, old ? h("span", { class: "was" }, old) : "", ` → ${now ?? "–"}`);
 
 runFindings((id) => district.name(id));
 byId("search").addEventListener("input", show);

@@ -43,6 +43,7 @@ function hear(kind, data) {
   school = data.schools.find((candidate) => candidate.id === id) ?? school;
   if (!school) return undefined;
   drawNow(school, live.now());
+  tickFrame();
   followRooms(school);
   if (!before || data.incidents.length) loadAll();
   else appendNow(school.now);

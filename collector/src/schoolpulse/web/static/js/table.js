@@ -19,13 +19,17 @@ export class Table {
   #rows = [];
   #name;
   #sort;
+  #table;
+  #none;
 
   /**
    * @param {HTMLElement} place where it is put
-   * @param {{name: string, label: string, columns: Column[], key: (row: any) => string, sort: string}} options
-   *   `sort` names the column that it is sorted by at first; a minus before it turns it round
+   * @param {{name: string, label: string, columns: Column[], key: (row: any) => string, sort: string,
+   *   none?: string}} options
+   *   `sort` names the column that it is sorted by at first; a minus before it turns it round; `none` is said
+   *   in the place of a table without rows
    */
-  constructor(place, { name, label, columns, key, sort }) {
+  constructor(place, { name, label, columns, key, sort, none }) {
     this.#columns = columns;
     this.#key = key;
     this.#name = name;
@@ -33,9 +37,10 @@ export class Table {
     this.#sort = columns.some((column) => column.value && column.name === kept.replace("-", "")) ? kept : sort;
     this.#body = h("tbody", { role: "rowgroup" });
     const head = h("tr", { role: "row" }, ...columns.map((column) => this.#head(column)));
-    const table = h("table", { class: "stack", role: "table", "aria-label": label });
-    table.append(h("thead", { role: "rowgroup" }, head), this.#body);
-    place.replaceChildren(table);
+    this.#table = h("table", { class: "stack", role: "table", "aria-label": label, "data-empty": true });
+    this.#table.append(h("thead", { role: "rowgroup" }, head), this.#body);
+    place.replaceChildren(this.#table);
+    this.#none = none;
     this.#showSort();
   }
 
@@ -55,6 +60,8 @@ export class Table {
       this.#shown.delete(key);
     }
     this.#arrange();
+    this.#table.toggleAttribute("data-empty", rows.length === 0);
+    if (this.#none && !rows.length && !this.#table.nextSibling) this.#table.after(h("p", { class: "none small" }, this.#none));
   }
 
   /** Draws the rows anew, for what changes with the time. */

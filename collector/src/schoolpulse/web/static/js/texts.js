@@ -54,7 +54,7 @@ export function duration(ms, { coarse = false } = {}) {
   if (s < 60) return t("web.time.second", { n: s });
   if (s < 3600) {
     const [a, b] = [Math.floor(s / 60), s % 60];
-    return coarse ? t("web.time.minute", { n: a }) : t("web.time.minute_second", { a, b: pad(b) });
+    return coarse || !b ? t("web.time.minute", { n: a }) : t("web.time.minute_second", { a, b: pad(b) });
   }
   if (s < 86_400) {
     const [a, b] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];

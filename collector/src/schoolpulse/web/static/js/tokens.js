@@ -15,6 +15,7 @@ export function tokenTable(place, { roleField, schoolsField, ids }) {
   table = new Table(place, {
     name: "tokens",
     label: t("web.tokens.title"),
+    none: t("web.tokens.none"),
     key: ({ prefix }) => prefix,
     sort: "-created",
     columns: [

@@ -62,5 +62,7 @@ def load_tables() -> MetaData:
 
 
 def _harden_sqlite(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    # One writes at a time. The longest by far is the import of a country's schools, some seconds and on a
+    # busy machine many (decision 0905): the others wait rather than fail.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=60000"):
         connection.execute(f"PRAGMA {pragma}")

@@ -27,6 +27,9 @@ ItemKind = Literal["school", "line", "agent", "device", "contact"]
 class RegistryMoved(UsageError):
     """The registry was changed after the preview was made."""
 
+    def __init__(self) -> None:
+        super().__init__("the registry was changed since", hint="look at a new preview")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
@@ -63,7 +66,7 @@ class Plan:
         if self.mistakes:
             raise UsageError("a file with mistakes is not imported")
         if known.version != self.version:
-            raise RegistryMoved("the registry was changed since", hint="look at a new preview")
+            raise RegistryMoved
         for step in self.steps:
             step(writer)
 

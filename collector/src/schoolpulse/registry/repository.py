@@ -22,7 +22,7 @@ from schoolpulse.registry.models import (
     School,
 )
 from schoolpulse.registry.periods import begin, day_start, end
-from schoolpulse.registry.plan import Plan, Recorded
+from schoolpulse.registry.plan import Plan, Recorded, RegistryMoved
 from schoolpulse.registry.snapshot import Snapshot, load, renew
 from schoolpulse.registry.writing import Writer
 
@@ -163,9 +163,7 @@ class Registry:
                 if version != known.version + 1 or known.is_over(now_ms):
                     known = load(connection, now_ms)
                 yield writer, known
-                writer.flush()
-                few = not writer.whole and len(writer.touched) <= AT_ONCE
-                renewed = renew(connection, now_ms, known, version, writer.touched) if few else None
+                renewed = _finish(writer, known, version)
             self._snapshot = renewed or self._load()
 
     def upsert(self, schools: Iterable[School], *, by: str = "console", from_ms: int | None = None) -> None:
@@ -196,11 +194,22 @@ class Registry:
     def apply(self, plan: Plan, *, by: str) -> None:
         """Do what a plan says, all of it or nothing.
 
+        What is to be written is made before the database is locked, and written together: while 50,000
+        schools are imported, incidents and their outbox wait for seconds, not for the whole import.
+
         Raises:
             UsageError: it has mistakes, or the registry was changed since it was made.
         """
-        with self.change(by) as (writer, known):
-            plan.apply(writer, known)
+        with self._write:
+            known = self._snapshot
+            with self._engine.begin() as connection:
+                writer = Writer(connection, self._clock.now_ms(), by)
+                plan.apply(writer, known)
+                version = writer.count_up()
+                if version != known.version + 1:
+                    raise RegistryMoved
+                renewed = _finish(writer, known, version)
+            self._snapshot = renewed or self._load()
 
     def assign_agent(self, agent_id: str, school_id: str, *, by: str) -> None:
         """Let the school have that agent from now on.
@@ -241,6 +250,14 @@ class Registry:
     def _load(self) -> Snapshot:
         with self._engine.connect() as connection:
             return load(connection, self._clock.now_ms())
+
+
+def _finish(writer: Writer, known: Snapshot, version: int) -> Snapshot | None:
+    """Write all that waits; the registry afterwards, None where it is better loaded as a whole."""
+    writer.flush()
+    if writer.whole or len(writer.touched) > AT_ONCE:
+        return None
+    return renew(writer.connection, writer.at_ms, known, version, writer.touched)
 
 
 def _save_lines(writer: Writer, school: School, before: School | None, at_ms: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, select, true, update
+from sqlalchemy import ColumnElement, select, true
 
 from schoolpulse.registry import tables
 from schoolpulse.registry.recording import Recording
@@ -30,6 +30,7 @@ class Standing:
         self._places: dict[str, _Place] = {}
         self._gateways: dict[str, str] = {}
         self._stood: set[str] = set()
+        self._left: set[str] = set()
         self._asked: set[tuple[str, str]] = set()
         self._all_read = False
 
@@ -54,8 +55,7 @@ class Standing:
             fields: dict[str, tuple[object, object]] = {"classroom": (None, name or agent_id)}
             self._recording.note("agent", agent_id, "added", school_id, fields)
         elif here.name != name:
-            changed = update(tables.agent).where(tables.agent.c.id == agent_id).values(name=name)
-            self._recording.connection.execute(changed)
+            self._recording.change(tables.agent, {"id": agent_id}, {"name": name})
             self._places[agent_id] = _Place(school_id, "classroom", name, here.since_ms)
             self._recording.note("agent", agent_id, "changed", school_id, {"name": (here.name, name)})
 
@@ -102,7 +102,7 @@ class Standing:
     def _take(self, which: ColumnElement[bool]) -> None:
         """Take up what the database has; what this transaction says of an agent is newer."""
         for row in self._recording.direct.execute(select(tables.agent).where(which)):
-            if row.id not in self._places:
+            if row.id not in self._places and row.id not in self._left:
                 self._places[row.id] = _Place(row.school_id, row.role, row.name, row.valid_from_ms)
                 if row.role == "gateway":
                     self._gateways.setdefault(row.school_id, row.id)
@@ -119,7 +119,7 @@ class Standing:
                 self._recording.note("agent", agent_id, "removed", elsewhere.school_id, fields)
         place = _Place(school_id, role, name, None if new else self._recording.at_ms)
         values = {"id": agent_id, "school_id": school_id, "role": role, "name": name}
-        self._recording.add(tables.agent, values | {"valid_from_ms": place.since_ms})
+        self._recording.add(tables.agent, values | {"valid_from_ms": place.since_ms}, key=agent_id)
         self._places[agent_id] = place
         if role == "gateway":
             self._gateways[school_id] = agent_id
@@ -129,7 +129,8 @@ class Standing:
         if self._gateways.get(place.school_id) == agent_id:
             del self._gateways[place.school_id]
         self._stood.add(agent_id)
-        connection = self._recording.connection
-        connection.execute(delete(tables.agent).where(tables.agent.c.id == agent_id))
+        self._left.add(agent_id)
+        if not self._recording.withdraw(tables.agent, agent_id):
+            self._recording.remove(tables.agent, {"id": agent_id})
         past = {"agent_id": agent_id, "school_id": place.school_id, "valid_from_ms": place.since_ms}
-        connection.execute(insert(tables.past_agent).values(**past, valid_to_ms=self._recording.at_ms))
+        self._recording.add(tables.past_agent, past | {"valid_to_ms": self._recording.at_ms})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, and_, delete, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from schoolpulse.registry import tables
 from schoolpulse.registry.models import (
@@ -21,7 +21,7 @@ from schoolpulse.registry.models import (
 from schoolpulse.registry.moves import Area, Since, areas_of, hang, moved
 from schoolpulse.registry.periods import begin, day_start, end
 from schoolpulse.registry.reading import by_time, period_of
-from schoolpulse.registry.recording import Fields, Recording, differences, said
+from schoolpulse.registry.recording import Fields, Recording, Row, differences, said
 from schoolpulse.registry.standing import Standing
 
 
@@ -36,7 +36,8 @@ class Writer(Recording):
 
     def __init__(self, connection: Connection, at_ms: int, by: str) -> None:
         super().__init__(connection, at_ms, by)
-        self._areas: dict[Area, int | None] = {}
+        self._areas: dict[Area, int | None] = {(): None}
+        self._hanging: list[tuple[Row, str, Area]] = []
         self._standing = Standing(self)
 
     def save_school(self, school: School, known: School | None, *, area_since: Since = "today") -> None:
@@ -60,8 +61,7 @@ class Writer(Recording):
             if getattr(known, name) != value
         }
         if fields:
-            changed = update(tables.school).where(tables.school.c.id == school.id)
-            self.connection.execute(changed.values(values))
+            self.change(tables.school, {"id": school.id}, values)
         if list(old) != new:
             self._set_areas(school.id, old, new)
             fields |= {name: pair for name, pair in moved(old, new).items() if pair[0] != pair[1]}
@@ -113,7 +113,7 @@ class Writer(Recording):
         before = {period.id: period for period in old}
         for period in old:
             if period.id not in kept:
-                self.connection.execute(delete(tables.line).where(tables.line.c.id == period.id))
+                self.remove(tables.line, {"id": period.id})
                 self.note("line", role, "removed", school_id, _line_fields(period, None))
         for period in new:
             known = before.get(period.id) if period.id else None
@@ -121,9 +121,7 @@ class Writer(Recording):
                 self.add(tables.line, {"school_id": school_id, **_values(period)})
                 self.note("line", role, "added", school_id, _line_fields(None, period))
             elif known != period:
-                self.connection.execute(
-                    update(tables.line).where(tables.line.c.id == period.id).values(_values(period))
-                )
+                self.change(tables.line, {"id": period.id}, _values(period))
                 self.note("line", role, "changed", school_id, _line_fields(known, period))
 
     def close_school(self, school_id: str, at_ms: int) -> None:
@@ -157,12 +155,7 @@ class Writer(Recording):
 
     def remove_device(self, device: Device) -> None:
         """Take a device off the record; what was measured of it stays."""
-        rows = tables.device.c
-        self.connection.execute(
-            delete(tables.device).where(
-                rows.school_id == device.school_id, rows.device_id == device.device_id
-            )
-        )
+        self.remove(tables.device, {"school_id": device.school_id, "device_id": device.device_id})
         self.note("device", device.device_id, "removed", device.school_id, _fields(device, None))
 
     def save_contact(self, contact: Contact, known: Contact | None) -> None:
@@ -171,65 +164,79 @@ class Writer(Recording):
 
     def remove_contact(self, contact: Contact) -> None:
         """Take a contact off the record."""
-        rows = tables.contact.c
-        self.connection.execute(
-            delete(tables.contact).where(
-                rows.school_id == contact.school_id, rows.function == contact.function
-            )
-        )
+        self.remove(tables.contact, {"school_id": contact.school_id, "function": contact.function})
         self.note("contact", contact.function, "removed", contact.school_id, _fields(contact, None))
 
     def area_id(self, path: Sequence[str]) -> int | None:
         """The area of that path, made with all above it where it is missing."""
-        parent: int | None = None
-        for depth in range(1, len(path) + 1):
-            upper = tuple(path[:depth])
-            if upper not in self._areas:
-                self._areas[upper] = self._area_below(parent, upper)
-            parent = self._areas[upper]
-        return parent
+        self._want_area(tuple(path))
+        self._make_areas()
+        return self._areas[tuple(path)]
 
-    def _area_below(self, parent: int | None, path: Area) -> int:
+    def _want_area(self, path: Area) -> None:
+        """Look for an area and those above it; what is missing is made before anything is written."""
+        parent = None
+        for depth in range(1, len(path) + 1):
+            upper = path[:depth]
+            if upper not in self._areas:
+                above_is_new = depth > 1 and parent is None
+                self._areas[upper] = None if above_is_new else self._area_below(parent, upper[-1])
+                if self._areas[upper] is None:
+                    self.note("area", "/".join(upper), "added", None, {})
+            parent = self._areas[upper]
+
+    def _area_below(self, parent: int | None, name: str) -> int | None:
         rows = tables.area.c
         below = rows.parent_id.is_(None) if parent is None else rows.parent_id == parent
-        known: int | None = self.direct.execute(select(rows.id).where(below, rows.name == path[-1])).scalar()
-        if known is not None:
-            return known
-        values = insert(tables.area).values(name=path[-1], parent_id=parent)
-        made: int = self.direct.execute(values.returning(rows.id)).scalar_one()
-        self.note("area", "/".join(path), "added", None, {})
-        return made
+        found: int | None = self.direct.execute(select(rows.id).where(below, rows.name == name)).scalar()
+        return found
+
+    def _make_areas(self) -> None:
+        """Those that are missing, level by level from the top."""
+        missing: dict[int, list[Area]] = {}
+        for path, area_id in self._areas.items():
+            if area_id is None and path:
+                missing.setdefault(len(path), []).append(path)
+        made = insert(tables.area).returning(tables.area.c.id, sort_by_parameter_order=True)
+        for _, paths in sorted(missing.items()):
+            rows = [{"name": path[-1], "parent_id": self._areas[path[:-1]]} for path in paths]
+            self._areas.update(zip(paths, self.direct.execute(made, rows).scalars(), strict=True))
+
+    def _settle(self) -> None:
+        self._make_areas()
+        for row, column, path in self._hanging:
+            row[column] = self._areas[path]
+        self._hanging.clear()
 
     def _set_areas(self, school_id: str, old: Sequence[AreaPeriod], new: Sequence[AreaPeriod]) -> None:
         """Make where the school hung `new` where it was `old`. A period is known by its beginning."""
-        rows = tables.school_area.c
         before = {period.from_ms: period.area for period in old}
         after = {period.from_ms: period.area for period in new}
         for from_ms in before.keys() - after.keys():
-            gone = delete(tables.school_area).where(
-                rows.school_id == school_id, rows.valid_from_ms == from_ms
-            )
-            self.connection.execute(gone)
+            self.remove(tables.school_area, {"school_id": school_id, "valid_from_ms": from_ms})
         for from_ms, area in after.items():
+            which = {"school_id": school_id, "valid_from_ms": from_ms}
             if from_ms not in before:
-                values = {"school_id": school_id, "area_id": self.area_id(area), "valid_from_ms": from_ms}
-                self.add(tables.school_area, values)
+                self._want_area(area)
+                self._hanging.append(
+                    (self.add(tables.school_area, which | {"area_id": None}), "area_id", area)
+                )
             elif before[from_ms] != area:
-                begun = rows.valid_from_ms.is_(None) if from_ms is None else rows.valid_from_ms == from_ms
-                changed = update(tables.school_area).where(rows.school_id == school_id, begun)
-                self.connection.execute(changed.values(area_id=self.area_id(area)))
+                self._want_area(area)
+                row = self.change(tables.school_area, which, {"area_id": None})
+                self._hanging.append((row, "to_area_id", area))
 
     def count_up(self) -> int:
         """Let every process that has this registry in memory see that it changed; the new version.
 
-        Done first, it keeps other writers out until the transaction ends, on both databases.
+        It keeps other writers out from now until the transaction ends, on both databases.
         """
         rows = tables.version.c
         counted = update(tables.version).values(version=rows.version + 1).returning(rows.version)
-        version = self.connection.execute(counted).scalar()
+        version = self.direct.execute(counted).scalar()
         if version is None:
             version = 1
-            self.connection.execute(insert(tables.version).values(id=1, version=version))
+            self.direct.execute(insert(tables.version).values(id=1, version=version))
         return version
 
     def _save(
@@ -243,17 +250,14 @@ class Writer(Recording):
         values = shallow(new)
         keys = [column.name for column in table.primary_key.columns]
         if known is None:
-            self.connection.execute(insert(table).values(values))
+            self.add(table, values)
             self.note(kind, subject, "added", new.school_id, _fields(None, new))
         elif known != new:
-            same = and_(*(table.c[name] == values[name] for name in keys))
-            self.connection.execute(update(table).where(same).values(values))
+            self.change(table, {name: values[name] for name in keys}, values)
             self.note(kind, subject, "changed", new.school_id, _fields(known, new))
 
     def _set_closed(self, school_id: str, at_ms: int | None) -> None:
-        self.connection.execute(
-            update(tables.school).where(tables.school.c.id == school_id).values(closed_ms=at_ms)
-        )
+        self.change(tables.school, {"id": school_id}, {"closed_ms": at_ms})
 
 
 def _values(period: LinePeriod) -> dict[str, object]:

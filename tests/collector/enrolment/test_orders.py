@@ -87,8 +87,12 @@ def test_a_command_goes_out_with_the_time_it_has_left(
 
 
 @pytest.mark.parametrize(
-    ("ok", "error", "state_after"),
-    [(True, None, OrderState.ANSWERED), (False, "no such probe runs here", OrderState.REFUSED)],
+    ("ok", "error", "state_after", "code"),
+    [
+        (True, None, OrderState.ANSWERED, None),
+        (False, "no such probe runs here", OrderState.REFUSED, "probe_unknown"),
+        (False, "words of a stranger", OrderState.REFUSED, None),
+    ],
 )
 def test_an_answer_ends_it(
     desk: AgentDesk,
@@ -98,6 +102,7 @@ def test_an_answer_ends_it(
     ok: bool,
     error: str | None,
     state_after: OrderState,
+    code: str | None,
 ) -> None:
     made = order(desk)
     rounds.step()
@@ -106,6 +111,7 @@ def test_an_answer_ends_it(
     found = desk.orders.get(made.id)
     assert found is not None
     assert (found.state, found.error, found.answered_ms) == (state_after, error, clock.now_ms())
+    assert found.code == code
 
 
 def test_anothers_answer_is_none(desk: AgentDesk, sink: ReplySink, clock: FakeClock) -> None:

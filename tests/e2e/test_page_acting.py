@@ -32,15 +32,29 @@ def test_it_is_taken_on_and_noted(page: Page, real: RealPage, outage: tuple[str,
     page.locator(f'tr[data-key="{incident["id"]}"] a').first.click()
     expect(page.locator("#hero")).to_have_attribute("data-status", "down")
     expect(page.locator("#timeline")).to_contain_text("Mở sự cố")
-    page.get_by_label("Ghi chú").fill("Đã gọi nhà mạng")
+    # Others who look at it, and none of whom loads anything again.
+    wall, listed, same = (page.context.new_page() for _ in range(3))
+    wall.goto(real.address)
+    listed.goto(f"{real.address}/incidents")
+    same.goto(page.url)
+    expect(wall.locator("#open-list li")).not_to_have_count(0)
+    expect(listed.locator(f'tr[data-key="{incident["id"]}"]')).to_be_visible()
+    expect(same.get_by_role("button", name="Nhận xử lý")).to_be_visible()
+    page.get_by_role("textbox", name="Ghi chú").fill("Đã gọi nhà mạng")
     page.get_by_role("button", name="Nhận xử lý").click()
+    for other in (wall.locator("#open-list"), listed.locator("#table"), same.locator("#timeline")):
+        expect(other).to_contain_text("nhận xử lý")
+    expect(same.get_by_role("button", name="Nhận xử lý")).to_be_hidden()
     expect(page.locator("#notes li")).to_have_count(1)
     expect(page.locator("#notes")).to_contain_text("Đã gọi nhà mạng")
     expect(page.get_by_role("button", name="Nhận xử lý")).to_be_hidden()
-    page.get_by_label("Ghi chú").fill("Thợ đang trên đường")
+    page.get_by_role("textbox", name="Ghi chú").fill("Thợ đang trên đường")
     page.get_by_role("button", name="Thêm ghi chú").click()
     expect(page.locator("#notes li")).to_have_count(2)
     expect(page.locator("#timeline")).to_contain_text("nhận xử lý")
+    expect(same.locator("#notes")).to_contain_text("Thợ đang trên đường")
+    for other_page in (wall, listed, same):
+        other_page.close()
     notes = real.get(f"incidents/{incident['id']}")["notes"]
     assert [(note["kind"], note["text"]) for note in notes] == [
         ("ack", "Đã gọi nhà mạng"),

@@ -27,7 +27,7 @@ from schoolpulse.enrolment.rounds import AgentRounds
 from schoolpulse.errors import BrokerUnavailable, ConfigError, Problem
 from schoolpulse.export.exporter import Exporter
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
-from schoolpulse.incidents.people import Maintenance, Notes
+from schoolpulse.incidents.people import Maintenance, Note, Notes
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.sink import IncidentSink
@@ -122,7 +122,9 @@ class Collector:
             mutes=rules.mutes(),
             started_ms=self.clock.now_ms(),
         )
-        self.live.restore(self._incident_sink.statuses(), self.incidents.open())
+        open_now = self.incidents.open()
+        taken = Notes(self._database).acknowledged([one.id for one in open_now])
+        self.live.restore(self._incident_sink.statuses(), open_now, taken)
         self._subscriber = Subscriber(
             config.broker_settings,
             self.journal,
@@ -260,6 +262,10 @@ class Collector:
         parts |= {runner.name: runner.failing or "ok" for runner in self._runners}
         return parts
 
+    def _note_added(self, note: Note) -> None:
+        """Whoever looks at the incident sees it at once."""
+        self.live.on_note(note, self.incidents.get(note.incident))
+
     def _services(self) -> Services:
         return Services(
             access=self.access,
@@ -278,7 +284,7 @@ class Collector:
             records=RegistryDesk(self.registry, self._config.area),
             agents=AgentsBehind(self.agents, self._agent_rounds.wake),
             people=People(
-                notes=Notes(self._database),
+                notes=Notes(self._database, self._note_added),
                 maintenance=Maintenance(self._database, self._incident_sink.take_up_windows),
                 history=History(self._database, self._config.endpoints),
                 outbox=self.outbox,

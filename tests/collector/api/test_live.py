@@ -9,6 +9,7 @@ from page_backend import Backend, birth, district, telemetry
 
 from schoolpulse.contract.models import State
 from schoolpulse.incidents.model import Cause, Change, IncidentKind, SchoolStatus, Transition
+from schoolpulse.incidents.people import Note
 from schoolpulse.live import MAX_STRANGERS, RESOLVED_KEPT, LiveView, Snapshot
 from schoolpulse.messages import Link
 from schoolpulse.registry.models import School
@@ -109,6 +110,29 @@ def test_an_outage_is_told_once_with_its_school(backend: Backend, school: School
     last = changes(backend, after)
     assert last.incidents == [resolved]
     assert backend.live.snapshot().incidents == ()
+
+
+def test_who_takes_an_incident_on_shows_and_so_does_a_word_on_an_old_one(
+    backend: Backend, school: School, clock: FakeClock
+) -> None:
+    incident = backend.opens(school, IncidentKind.OUTAGE, SchoolStatus.DOWN, Cause.UNKNOWN, 20_000)
+    before = backend.live.snapshot()
+    first, second = (
+        Note(incident=incident.id, at_ms=clock.now_ms() + at, kind="ack", person=person, text="")
+        for at, person in ((0, "Lan"), (5, "Minh"))
+    )
+    for note in (first, second):
+        backend.live.on_note(note, incident)
+    after = changes(backend, before)
+    assert (list(after.incidents), after.schools) == ([incident], [])
+    assert after.taken == backend.live.snapshot().taken == {incident.id: first}
+    resolved = backend.resolves(incident)
+    assert changes(backend, after).taken == {incident.id: first}, "also when it is over"
+    old = replace(resolved, id="long-ago")
+    before = backend.live.snapshot()
+    for _ in range(2):
+        backend.live.on_note(replace(second, incident=old.id, kind="note"), old)
+    assert list(changes(backend, before).incidents) == [old]
 
 
 def test_a_start_that_is_corrected_later_shows(backend: Backend, school: School, clock: FakeClock) -> None:

@@ -33,6 +33,8 @@ def test_an_incident_is_taken_on_and_talked_about(whole: Whole) -> None:
     incident = whole.ids["incident_id"]
     first = ask(whole, "POST", f"/incidents/{incident}/acknowledge", {"text": "gọi VNPT"}, "operator")
     whole.clock.advance(60)
+    taken = whole.collector.live.snapshot().taken[incident]
+    assert (taken.person, taken.at_ms) == ("operator", first["at_ms"]), "who looks on is told"
     again = ask(whole, "POST", f"/incidents/{incident}/acknowledge", {}, "operator")
     assert again == first
     ask(whole, "POST", f"/incidents/{incident}/notes", {"text": "14:00 đến"}, "admin", 201)

@@ -10,7 +10,7 @@ from timelines import T0, Timeline, play, school
 
 from schoolpulse.incidents.model import Change
 from schoolpulse.incidents.mutes import PlannedMutes, Window
-from schoolpulse.incidents.people import MAX_TEXT, Maintenance, Notes
+from schoolpulse.incidents.people import MAX_TEXT, Maintenance, Note, Notes
 from schoolpulse.incidents.policy import Policy
 from schoolpulse.incidents.repository import IncidentRepository
 from schoolpulse.incidents.roster import Roster
@@ -35,7 +35,7 @@ def an_outage(sql: SqlEngine) -> str:
 
 
 def test_taking_on_twice_is_once_a_person(sql: SqlEngine) -> None:
-    told: list[str] = []
+    told: list[Note] = []
     notes, incident = Notes(sql, told.append), an_outage(sql)
     first = notes.acknowledge(incident, person="Lan", at_ms=T0, text="gọi VNPT")
     assert first is not None
@@ -47,7 +47,7 @@ def test_taking_on_twice_is_once_a_person(sql: SqlEngine) -> None:
     assert len(word.text) == MAX_TEXT
     assert list(notes.of(incident)) == [first, second, word]
     assert notes.acknowledged([incident, "i0"]) == {incident: first}
-    assert told == [incident] * 3
+    assert told == [first, second, word]
     assert notes.acknowledge("i0", person="Lan", at_ms=T0) is None
     assert notes.remark("i0", person="Lan", at_ms=T0, text="nobody's") is None
 

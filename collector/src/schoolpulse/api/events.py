@@ -21,7 +21,7 @@ from schoolpulse.api.gate import still_the_same
 from schoolpulse.api.guards import Viewer
 from schoolpulse.api.kpi import KpiNow
 from schoolpulse.api.problems import ProblemDocument, Refused, not_found
-from schoolpulse.api.schemas import IncidentOut
+from schoolpulse.api.schemas import IncidentItem
 from schoolpulse.api.services import Services
 from schoolpulse.incidents.model import SchoolStatus
 from schoolpulse.live import Snapshot
@@ -79,7 +79,10 @@ class Feed:
             "at_ms": snapshot.at_ms,
             "heard_ms": snapshot.heard_ms,
             "kpi": KpiNow.of(self._counts(snapshot, seen)).model_dump(mode="json"),
-            "incidents": [IncidentOut.of(item).model_dump(mode="json") for item in incidents],
+            "incidents": [
+                IncidentItem.with_note(item, snapshot.taken.get(item.id)).model_dump(mode="json")
+                for item in incidents
+            ],
         }
         name = "snapshot" if snapshot.complete else "change"
         rest = f',"schools":{self._encoder.texts(schools)}'

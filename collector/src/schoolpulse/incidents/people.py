@@ -39,10 +39,10 @@ class Notes:
 
     Args:
         engine: the database of the incidents.
-        changed: told the incident's id after each change.
+        changed: told each note that was added.
     """
 
-    def __init__(self, engine: Engine, changed: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, engine: Engine, changed: Callable[[Note], None] = lambda _: None) -> None:
         self._engine = engine
         self._changed = changed
 
@@ -95,7 +95,7 @@ class Notes:
 
     def _told(self, note: Note | None) -> Note | None:
         if note is not None:
-            self._changed(note.incident)
+            self._changed(note)
         return note
 
 

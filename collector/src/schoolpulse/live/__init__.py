@@ -12,22 +12,21 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from schoolpulse.clock import Clock
 from schoolpulse.contract.models import Birth, State, Telemetry
-from schoolpulse.incidents.model import Change, Incident, IncidentKind, SchoolStatus, Transition
+from schoolpulse.incidents.model import Incident, IncidentKind, SchoolStatus, Transition
+from schoolpulse.incidents.people import Note
 from schoolpulse.live.figures import AgentFigures, Figures
+from schoolpulse.live.incidents import RESOLVED_KEPT as RESOLVED_KEPT
+from schoolpulse.live.incidents import IncidentsNow
 from schoolpulse.live.rooms import RoomNow
 from schoolpulse.messages import Link, Received
 from schoolpulse.registry.models import Classroom, School
-
-RESOLVED_KEPT = 500
-"""How many resolved incidents are remembered for viewers that were away for a moment."""
-
 
 MAX_STRANGERS = 1_000
 """How many agents are kept that no school has (yet)."""
@@ -58,6 +57,7 @@ class Snapshot:
     """Schools and incidents at `revision`; with `complete` all of them, else those that changed.
 
     Incidents of an incomplete snapshot hold the resolved ones too, so that a viewer can let go of them.
+    `taken` is by the id of an incident who took it on first.
     `counts` is always of all schools.
     `epoch` names this run of the collector: revisions of another epoch mean nothing here.
     """
@@ -70,6 +70,7 @@ class Snapshot:
     counts: Mapping[SchoolStatus, int]
     schools: Sequence[SchoolNow]
     incidents: Sequence[Incident]
+    taken: Mapping[str, Note]
 
 
 _KIND_OF_STATUS = {
@@ -98,9 +99,8 @@ class LiveView:
         self._revision = 1
         self._agents: dict[str, AgentFigures] = {}
         self._statuses: dict[str, tuple[SchoolStatus, int | None]] = {}
-        self._open: dict[str, Incident] = {}
-        self._resolved: deque[tuple[int, Incident]] = deque()
-        self._touched: dict[str, int] = {}  # school or incident, prefixed: revision of its last change
+        self._incidents = IncidentsNow()
+        self._touched: dict[str, int] = {}  # by school: revision of its last change
         self._complete_before = 0  # who has seen less than this revision gets everything
         self._schools: Sequence[School] = registry.schools()
         self._school_of = _by_agent(self._schools)
@@ -128,42 +128,43 @@ class LiveView:
                 self._take(message)
             self._position = through
 
-    def restore(self, statuses: Mapping[str, SchoolStatus], incidents: Iterable[Incident]) -> None:
-        """Start from what the incidents' repository knows: each school's state and the open incidents."""
+    def restore(
+        self,
+        statuses: Mapping[str, SchoolStatus],
+        incidents: Iterable[Incident],
+        taken: Mapping[str, Note] | None = None,
+    ) -> None:
+        """Start from what is on record: each school's state, the open incidents and who took them on."""
         with self._lock:
-            for incident in incidents:
-                self._open[incident.id] = incident
+            self._incidents.restore(incidents, taken or {})
             for school_id, status in statuses.items():
                 self._statuses[school_id] = (status, None)
             self._everything_changed()
 
     def on_transition(self, transition: Transition) -> None:
         """An incident opened, changed or closed."""
-        incident = transition.incident
         with self._lock:
-            self._touch("i:" + incident.id)
-            self._touch(f"s:{incident.school}")
-            if transition.change is Change.RESOLVED:
-                self._open.pop(incident.id, None)
-                self._resolved.append((self._revision, incident))
-                if len(self._resolved) > RESOLVED_KEPT:
-                    self._complete_before, gone = self._resolved.popleft()
-                    self._touched.pop("i:" + gone.id, None)
-            else:
-                self._open[incident.id] = incident
+            self._touch(transition.incident.school)
+            self._missed(self._incidents.take(transition, self._revision))
+
+    def on_note(self, note: Note, incident: Incident | None) -> None:
+        """Somebody took an incident on or said something of it; `incident` is how it stands on record."""
+        with self._lock:
+            self._touch(None)
+            self._missed(self._incidents.note(note, incident, self._revision))
 
     def on_status(self, school_id: str, status: SchoolStatus, at_ms: int) -> None:
         """A school's state changed at `at_ms`, or is said again."""
         with self._lock:
             if self._statuses.get(school_id, _UNHEARD)[0] is not status:
                 self._statuses[school_id] = (status, at_ms)
-                self._touch("s:" + school_id)
+                self._touch(school_id)
 
     def snapshot(self) -> Snapshot:
         """Every school and every open incident."""
         with self._lock:
             self._look_at_registry()
-            return self._snapshot(self._schools, tuple(self._open.values()), complete=True)
+            return self._snapshot(self._schools, self._incidents.open(), complete=True)
 
     def school(self, school_id: str) -> SchoolNow | None:
         """One school as it is now."""
@@ -183,16 +184,11 @@ class LiveView:
         with self._lock:
             self._look_at_registry()
             if epoch != self.epoch or revision < self._complete_before or revision > self._revision:
-                return self._snapshot(self._schools, tuple(self._open.values()), complete=True)
+                return self._snapshot(self._schools, self._incidents.open(), complete=True)
             if revision == self._revision:
                 return None
-            schools = [school for school in self._schools if self._changed(school) > revision]
-            incidents = [
-                incident
-                for incident in self._open.values()
-                if self._touched.get("i:" + incident.id, 0) > revision
-            ]
-            incidents += [incident for at, incident in self._resolved if at > revision]
+            schools = [school for school in self._schools if self._touched.get(school.id, 0) > revision]
+            incidents = self._incidents.changed_since(revision)
             return self._snapshot(schools, incidents, complete=False)
 
     def revision(self) -> int:
@@ -245,11 +241,16 @@ class LiveView:
             agent.heard(message.received_ms)
             self._heard_ms = message.received_ms
         if school_id is not None:
-            self._touch("s:" + school_id)
+            self._touch(school_id)
 
-    def _touch(self, what: str) -> None:
+    def _touch(self, school_id: str | None) -> None:
         self._revision += 1
-        self._touched[what] = self._revision
+        if school_id is not None:
+            self._touched[school_id] = self._revision
+
+    def _missed(self, revision: int) -> None:
+        """Something of `revision` is forgotten: who has not seen it gets everything."""
+        self._complete_before = max(self._complete_before, revision)
 
     def _everything_changed(self) -> None:
         self._revision += 1
@@ -267,12 +268,9 @@ class LiveView:
                 self._strangers = set()
             self._everything_changed()
 
-    def _changed(self, school: School) -> int:
-        return self._touched.get("s:" + school.id, 0)
-
     def _starts(self) -> Mapping[tuple[str | None, IncidentKind], int]:
         """When each open incident began: later evidence may have corrected it since the state changed."""
-        return {(incident.school, incident.kind): incident.start for incident in self._open.values()}
+        return {(incident.school, incident.kind): incident.start for incident in self._incidents.open()}
 
     def _now(self, school: School, starts: Mapping[tuple[str | None, IncidentKind], int]) -> SchoolNow:
         status, since_ms = self._statuses.get(school.id, _UNHEARD)
@@ -308,6 +306,7 @@ class LiveView:
             counts=self._counts(),
             schools=[self._now(school, starts) for school in schools],
             incidents=incidents,
+            taken=self._incidents.taken(incidents),
         )
 
 

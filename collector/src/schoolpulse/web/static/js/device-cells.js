@@ -23,19 +23,19 @@ export function measured(device) {
 }
 
 function roomCell(room) {
-  const from = (ms) => t("web.school.since", { time: shortTime(ms, Date.now()) });
-  const since = room.since_ms === null ? null : from(room.since_ms);
+  const from = (words, ms) => (ms === null ? words : `${words} ${t("web.school.since", { time: shortTime(ms, Date.now()) })}`);
+  const small = (...lines) => lines.filter(Boolean).map((line) => h("small", {}, line));
   if (!room.online) {
-    const heard = room.heard_ms && t("web.room.heard", { time: shortTime(room.heard_ms, Date.now()) });
-    return [sign("stopped", t("web.devices.off")), h("small", {}, since ?? heard ?? "")];
+    const heard = room.since_ms === null && room.heard_ms;
+    const last = heard ? t("web.room.heard", { time: shortTime(heard, Date.now()) }) : null;
+    return [sign("stopped", from(t("web.devices.off"), room.since_ms)), ...small(last)];
   }
   const use = { true: t("web.devices.in_use"), false: t("web.room.unused") }[room.in_use];
-  const used = use && (room.in_use_since_ms === null ? use : `${use}, ${from(room.in_use_since_ms)}`);
-  const share = room.used_ratio ? t("web.room.used", { percent: percent(room.used_ratio, 0) }) : null;
+  const share = room.used_ratio ? t("web.room.used", { percent: percent(room.used_ratio, 0) }) : "";
   const level = room.signal_dbm;
   const wifi = level === null ? null : t(level < WEAK_DBM ? "web.room.weak" : "web.room.signal", { dbm: number(level) });
-  const lines = [since, used, share, wifi].filter(Boolean);
-  return [sign("online", t("web.devices.on")), ...lines.map((line) => h("small", {}, line))];
+  const used = use && [from(use, room.in_use_since_ms), share].filter(Boolean).join(" · ");
+  return [sign("online", from(t("web.devices.on"), room.since_ms)), ...small(used, wifi)];
 }
 
 /** A word to sort and filter it by. */

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { District } from "./district.js";
 import { byId, fillSelect, h, say, sayNone, sign } from "./dom.js";
-import { causeText, kindText, scopeText, severity, statusOfKind } from "./status.js";
+import { causeText, kindText, scopeText, severity, statusOfKind, takenText } from "./status.js";
 import { Table } from "./table.js";
 import { byName, duration, number, plain, shortTime, t } from "./texts.js";
 
@@ -60,7 +60,10 @@ const table = new Table(byId("table"), {
     {
       name: "paged",
       title: t("web.incidents.paged"),
-      cell: ({ paged_at }) => (paged_at.length ? t("web.incidents.told") : ""),
+      cell: (incident) => [
+        incident.paged_at.length ? t("web.incidents.told") : "",
+        incident.acknowledged_by ? h("small", {}, takenText(incident)) : null,
+      ],
     },
   ],
 });
@@ -89,8 +92,12 @@ async function load(older = false) {
 
 function take(changed) {
   for (const incident of changed) {
-    if (inputs.state.value === "open" && incident.resolved_at !== null) incidents.delete(incident.id);
-    else incidents.set(incident.id, incident);
+    const over = incident.resolved_at !== null;
+    if (inputs.state.value === "open" && over) incidents.delete(incident.id);
+    // A word on what is long over does not bring it into a list that it did not stand in.
+    else if (!over || incidents.has(incident.id) || incident.end > district.now() - (BACK[inputs.state.value] ?? Infinity)) {
+      incidents.set(incident.id, incident);
+    }
   }
   fillFilters();
   show();

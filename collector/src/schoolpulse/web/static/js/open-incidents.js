@@ -1,7 +1,7 @@
 // The open incidents on the wall: which school, what, since when, why, how far.
 
 import { byId, h, icon, say } from "./dom.js";
-import { causeText, kindText, scopeText, severity, statusOfKind } from "./status.js";
+import { causeText, kindText, scopeText, severity, statusOfKind, takenText } from "./status.js";
 import { duration, shortName, shortTime, t } from "./texts.js";
 
 export class OpenIncidents {
@@ -60,6 +60,7 @@ export class OpenIncidents {
       (incident.school && scopeText(incident)) || incident.provider,
       causeText(incident),
     ];
+    const taken = incident.acknowledged_by && [takenText(incident), shortTime(incident.acknowledged_ms, now)].join(" · ");
     const item = h(
       "li",
       {},
@@ -71,6 +72,7 @@ export class OpenIncidents {
         age,
         h("p", { class: "kind" }, kindText(incident)),
         h("p", {}, facts.filter(Boolean).join(" · ")),
+        taken && h("p", { class: "taken" }, taken),
       ),
     );
     return { item, age };

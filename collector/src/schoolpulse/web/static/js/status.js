@@ -27,6 +27,9 @@ export const kindText = (incident) => t(`kind.${incident.kind}`);
 /** Why it is, as far as known. */
 export const causeText = (incident) => capital(t(`cause.${incident.cause}`));
 
+/** Who took an incident on. */
+export const takenText = (incident) => t("web.timeline.acknowledged", { who: incident.acknowledged_by });
+
 /** What an incident's scope is called; of a single school that goes without saying. */
 export function scopeText(incident) {
   if (incident.scope === "school") return "";

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from schoolpulse.local_time import DAY_MS, day_of, midnight_ms
 from schoolpulse.registry.areas import AreaTaken, remove_area
+from schoolpulse.registry.export_file import to_csv
 from schoolpulse.registry.importing import make_plan, read_file
 from schoolpulse.registry.models import AreaPeriod, School
 from schoolpulse.registry.moves import Since, hang
@@ -125,6 +126,8 @@ def test_the_districts_are_abolished_in_one_import(sql: Engine, clock: FakeClock
         assert (len(school.area_on(date(2026, 6, 30))), len(school.area_on(date(2026, 7, 1)))) == (3, 2)
     again = planned(registry, "school_id,name,area,area_from", *rows, clock=clock)
     assert again.count("schools", "same") == 200
+    exported = make_plan(read_file(to_csv(registry.recorded())), registry.recorded(), clock.now_ms())
+    assert exported.count("schools", "same") == 200
     assert [area.path for area in registry.areas() if area.path[1:2] == ("Gò Vấp",)], "for the old figures"
 
 

@@ -21,7 +21,9 @@ from schoolpulse.registry.values import moment_text
 
 Value = str | float | None
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|[\ud800-\udfff]")
-_LINES_IN_SCHOOLS = {"valid_from", *(column.name for column in COLUMNS["lines"])} - {"school_id"}
+_SAID_OF_A_CHANGE = {"valid_from", "area_from"}
+"""Columns of the sheet of schools that say since when something is so: a file of how it is has none."""
+_LINES_IN_SCHOOLS = {column.name for column in COLUMNS["lines"]} - {"school_id"}
 
 
 def to_csv(recorded: Recorded, kind: Kind = "schools", only: frozenset[str] | None = None) -> bytes:
@@ -34,7 +36,7 @@ def to_csv(recorded: Recorded, kind: Kind = "schools", only: frozenset[str] | No
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    names = [column.name for column in COLUMNS[kind] if kind != "schools" or column.name != "valid_from"]
+    names = _names(kind)
     writer.writerow(names)
     for row in _rows(recorded, kind, only):
         writer.writerow([_plain(row.get(name)) for name in names])
@@ -45,7 +47,7 @@ def to_xlsx(recorded: Recorded, only: frozenset[str] | None = None) -> bytes:
     """Everything as one workbook, a sheet a kind; lines stand in their own sheet, with their history."""
     book = Workbook(write_only=True)
     for kind in KINDS:
-        names = [column.name for column in COLUMNS[kind]]
+        names = _names(kind)
         if kind == "schools":
             names = [
                 name for name in names if name not in _LINES_IN_SCHOOLS and not name.startswith("backup_")
@@ -68,6 +70,11 @@ def to_xlsx(recorded: Recorded, only: frozenset[str] | None = None) -> bytes:
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+def _names(kind: Kind) -> list[str]:
+    names = [column.name for column in COLUMNS[kind]]
+    return [name for name in names if name not in _SAID_OF_A_CHANGE] if kind == "schools" else names
 
 
 def _rows(recorded: Recorded, kind: Kind, only: frozenset[str] | None) -> Iterator[Mapping[str, Value]]:

@@ -126,7 +126,7 @@ def test_an_agent_is_told_what_to_do_and_its_answer_shown(
     command = answering.answer(ok=False, error="no such probe runs here")
     assert (command["do"], command["probe"]) == ("run_probe", "modem")
     expect(orders.locator("tbody tr")).to_contain_text("Thiết bị từ chối")
-    expect(orders.locator("tbody tr")).to_contain_text("no such probe runs here")
+    expect(orders.locator("tbody tr")).to_contain_text("Thiết bị không chạy phép đo này")
 
     orders.get_by_label("Việc cần làm").select_option("Khai báo lại thiết bị")
     orders.get_by_role("button", name="Gửi lệnh").click()

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from classroom_reports import ROOM, report
 from fakes import FakeClock
 from page_backend import Backend, district
 from registry_backend import with_registry
 
-from schoolpulse.contract.models import State, Telemetry
+from schoolpulse.contract.models import State
 from schoolpulse.incidents.model import SchoolStatus
 from schoolpulse.live import MAX_STRANGERS
 from schoolpulse.live.rooms import RoomNow
-from schoolpulse.registry.models import Classroom, School
+from schoolpulse.registry.models import School
 
-ROOM = Classroom("may-101", "Phòng 101")
 MINUTE_S = 60.0
 
 
@@ -32,23 +32,6 @@ def backend(clock: FakeClock) -> Iterator[Backend]:
 @pytest.fixture
 def school(backend: Backend) -> School:
     return next(one for one in backend.registry.schools() if one.classrooms)
-
-
-def report(at_ms: int, *, in_use: int | None, seq: int = 1) -> Telemetry:
-    wifi = {
-        "m": "wifi",
-        "tags": ["interface"],
-        "fields": ["associated", "signal_dbm"],
-        "rows": [(at_ms, ["wlan0"], [1, -57.0]), (at_ms, ["wlan1"], [0, None])],
-    }
-    machine = {
-        "m": "classroom",
-        "tags": [],
-        "fields": ["uptime_s", "display_on", "in_use", "used_ratio"],
-        "rows": [(at_ms, [], [5400.0, 1, in_use, 0.8])],
-    }
-    batch = {"v": 1, "stream": "s", "seq": seq, "boot": "b", "clock": "synced", "sent_at": at_ms}
-    return Telemetry.model_validate({**batch, "blocks": [machine, wifi]})
 
 
 def room_of(backend: Backend, school: School) -> RoomNow:

@@ -12,13 +12,14 @@ from fakes import FakeClock
 
 from schoolpulse.database import connect
 from schoolpulse.errors import StoreUnavailable
+from schoolpulse.export import records
 from schoolpulse.export.exporter import Exporter
 from schoolpulse.export.records import SEVERITY
 from schoolpulse.export.tiers import STEPS, tier_table
 from schoolpulse.incidents.model import Cause, Change, Incident, IncidentKind, SchoolStatus, Scope, Transition
 from schoolpulse.live import LiveView
 from schoolpulse.metrics import Metrics
-from schoolpulse.registry.models import Line, School
+from schoolpulse.registry.models import AreaPeriod, Line, School
 from schoolpulse.registry.repository import Registry
 from schoolpulse.stores.base import Delivery, PointBlock, Series, SeriesQuery, Window, Written
 from schoolpulse.stores.influx_settings import InfluxSettings
@@ -159,6 +160,18 @@ def test_an_incident_is_one_point_that_changes(setup: Setup) -> None:
     assert (found["open"], found["duration_s"], found["cause"]) == (False, 190.0, "power_cut")
     assert found["title_vi"] == "Mất kết nối: mất điện tại trường"
     assert found["title_en"] == "Connection lost: power cut at the school"
+
+
+def test_what_happened_before_a_school_moved_stays_with_its_old_ward() -> None:
+    moved_ms = NOW_MS - 45_000
+    areas = (AreaPeriod(("TP.HCM", "Gò Vấp", "Phường 10"), None, moved_ms), AreaPeriod(SCHOOL.area, moved_ms))
+    school = replace(SCHOOL, areas=areas)
+    later = replace(INCIDENT, id="i2", start=moved_ms)
+    block = records.incidents([INCIDENT, later], {"s1": school}, NOW_MS)
+    ward = block.field_keys.index("ward")
+    assert [values[ward] for _, _, values in block.rows] == ["Phường 10", "Phường 3"]
+    speeds = records.speeds({"s1": {moved_ms - 1: (90.0, None), moved_ms: (90.0, None)}}, [school])
+    assert [tags[2] for _, tags, _ in speeds.rows] == ["Phường 10", "Phường 3"]
 
 
 def test_nothing_is_forgotten_while_the_database_is_away(setup: Setup) -> None:

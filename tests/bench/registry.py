@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, insert
@@ -45,7 +46,7 @@ def run() -> Iterator[dict[str, object]]:
             yield {"what": "whole", "schools": SCHOOLS, "s": round(whole_s, 3)}
             registry = Registry(engine)
             for what, change in CHANGES.items():
-                taken_s = _median_s(lambda number, do=change: _change(registry, do, number), TIMES)
+                taken_s = _median_s(partial(_change, registry, change), TIMES)
                 yield {
                     "what": what,
                     "schools": SCHOOLS,

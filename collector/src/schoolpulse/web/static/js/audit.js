@@ -1,7 +1,7 @@
 // Who changed what, and when.
 
 import { get } from "./api.js";
-import { callerText, deedText } from "./changes.js";
+import { callerText, deedText, detailText } from "./changes.js";
 import { byId, h } from "./dom.js";
 import { Table } from "./table.js";
 import { shortTime, t, time } from "./texts.js";
@@ -20,7 +20,7 @@ export async function drawAudit() {
       { name: "at", title: t("web.audit.at"), down: true, value: ({ id }) => id, cell: ({ at_ms }) => h("span", { title: time(at_ms, "clock") }, shortTime(at_ms, Date.now())) },
       { name: "caller", title: t("web.audit.caller"), value: ({ caller }) => caller, cell: ({ caller }) => callerText(caller) },
       { name: "action", title: t("web.audit.action"), value: ({ action }) => action, cell: ({ action }) => h("span", { title: action }, deedText(...action.split("."))) },
-      { name: "subject", title: t("web.audit.subject"), cell: ({ subject, detail }) => [subject, h("small", {}, words(detail))] },
+      { name: "subject", title: t("web.audit.subject"), cell: ({ subject, detail }) => [subject, h("small", {}, detailText(detail))] },
     ],
   });
   const load = async () => {
@@ -33,8 +33,3 @@ export async function drawAudit() {
   byId("audit-older").addEventListener("click", load);
   await load();
 }
-
-const words = (detail) =>
-  Object.entries(detail)
-    .map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`)
-    .join(", ");

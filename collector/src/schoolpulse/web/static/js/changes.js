@@ -2,8 +2,9 @@
 
 import { h } from "./dom.js";
 import { kindOf } from "./record-fields.js";
-import { number, t, technology, tOr } from "./texts.js";
+import { number, shortTime, t, technology, tOr } from "./texts.js";
 
+const ISO_DAY = /^\d{4}-\d\d-\d\d$/;
 const VALUES = {
   technology,
   backup_technology: technology,
@@ -32,7 +33,19 @@ export function fieldCell({ field, old, new: now }) {
   return h("small", {}, `${fieldText(field)}: `, ...was, now ? valueText(field, now) : "–");
 }
 
-const valueText = (field, value) => VALUES[field]?.(value) ?? value;
+const valueText = (field, value) => VALUES[field]?.(value) ?? (ISO_DAY.test(value) ? value.split("-").reverse().join("/") : value);
+
+/** What the log of deeds keeps beside a deed, in words as far as it has them. */
+export function detailText(detail) {
+  const told = Object.entries(detail).filter(([, value]) => value !== null && value !== "");
+  return told.map(([name, value]) => `${fieldText(name.replace(/_ms$/, ""))}: ${detailValue(name, value)}`).join(", ");
+}
+
+function detailValue(name, value) {
+  if (name.endsWith("_ms") && Number.isFinite(value)) return shortTime(value, Date.now());
+  if (name === "role") return tOr(`web.role.${value}`, tOr(`web.school.${value}`, value));
+  return typeof value === "object" ? JSON.stringify(value) : valueText(name, String(value));
+}
 
 function megabits(value) {
   return Number.isFinite(Number(value)) ? `${number(Number(value), 1)} Mbps` : value;

@@ -22,6 +22,7 @@ const formats = {
   minute: { hour: "2-digit", minute: "2-digit" },
   day: { day: "2-digit", month: "2-digit" },
   date: { weekday: "long", day: "2-digit", month: "2-digit", year: "numeric" },
+  dayYear: { day: "2-digit", month: "2-digit", year: "numeric" },
   dayMinute: { day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit" },
 };
 const writers = new Map();
@@ -41,10 +42,11 @@ export function time(ms, format = "minute") {
   return format === "date" ? text : text.replace(/-/g, "/");
 }
 
-/** A time as short as it can be told from `now`: with its day only where that is another. */
+/** A time as short as it can be told from `now`: with its day, and its year, only where that is another. */
 export function shortTime(ms, now) {
-  const sameDay = time(ms, "day") === time(now, "day") && Math.abs(now - ms) < 86_400_000;
-  return sameDay ? time(ms) : `${time(ms)}, ${time(ms, "day")}`;
+  const [day, today] = [time(ms, "dayYear"), time(now, "dayYear")];
+  if (day === today) return time(ms);
+  return `${time(ms)}, ${day.slice(-4) === today.slice(-4) ? time(ms, "day") : day}`;
 }
 
 /** How long `ms` is, in its two greatest units; `coarse` says only the greatest. */

@@ -1,6 +1,7 @@
 // Tokens for programs: made, shown once, revoked.
 
 import { get, send } from "./api.js";
+import { callerText } from "./changes.js";
 import { formDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { Table } from "./table.js";
@@ -22,7 +23,7 @@ export function tokenTable(place, { roleField, schoolsField, ids }) {
       { name: "name", title: t("web.tokens.name"), value: ({ name }) => name, cell: ({ name, prefix }) => [h("strong", {}, name), h("small", {}, `spt_${prefix}_…`)] },
       { name: "role", title: t("web.users.role"), value: ({ role }) => role, cell: ({ role }) => t(`web.role.${role}`) },
       { name: "schools", title: t("web.users.schools"), cell: ({ schools }) => (schools === null ? t("web.filter.all") : schools.join(", ")) },
-      { name: "created", title: t("web.tokens.created"), down: true, value: ({ created_ms }) => created_ms, cell: ({ created_ms, created_by }) => [when(created_ms), h("small", {}, created_by)] },
+      { name: "created", title: t("web.tokens.created"), down: true, value: ({ created_ms }) => created_ms, cell: ({ created_ms, created_by }) => [when(created_ms), h("small", {}, callerText(created_by))] },
       { name: "used", title: t("web.tokens.used"), down: true, value: ({ used_ms }) => used_ms, cell: ({ used_ms }) => when(used_ms) },
       { name: "expires", title: t("web.tokens.expires"), value: ({ expires_ms }) => expires_ms, cell: ({ expires_ms }) => when(expires_ms) },
       { name: "actions", title: t("web.form.actions"), cell: (token) => (token.works ? revoke(token) : h("span", { class: "badge" }, t("web.tokens.ended"))) },

@@ -42,14 +42,21 @@ class Client:
     def __init__(self, name: str, port: int, *, will: bytes | None = None) -> None:
         self.received: queue.Queue[tuple[bytes, bool]] = queue.Queue()
         connected: queue.Queue[bool] = queue.Queue()
+        self._subscribed: queue.Queue[bool] = queue.Queue()
         self.mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
         if will is not None:
             self.mqtt.will_set(TOPIC, will, qos=1, retain=True)
         self.mqtt.on_connect = lambda *_: connected.put(True)
+        self.mqtt.on_subscribe = lambda *_: self._subscribed.put(True)
         self.mqtt.on_message = lambda _c, _u, got: self.received.put((bytes(got.payload), got.retain))
         self.mqtt.connect("127.0.0.1", port)
         self.mqtt.loop_start()
         connected.get(timeout=30)
+
+    def subscribe(self, topic: str) -> None:
+        """Returns when the broker has taken it: what is published from then on comes as it is published."""
+        self.mqtt.subscribe(topic, qos=1)
+        self._subscribed.get(timeout=30)
 
     def close(self) -> None:
         self.mqtt.disconnect()
@@ -60,7 +67,7 @@ def test_a_will_is_sent_and_kept_for_who_comes_later(broker: EmbeddedBroker, por
     broker.start()
     try:
         watcher = Client("watcher", port)
-        watcher.mqtt.subscribe("schoolpulse/v1/+/state", qos=1)
+        watcher.subscribe("schoolpulse/v1/+/state")
         agent = Client("agent", port, will=b"gone")
         agent.mqtt.publish(TOPIC, b"here", qos=1, retain=True)
         assert watcher.received.get(timeout=30) == (b"here", False)
@@ -69,7 +76,7 @@ def test_a_will_is_sent_and_kept_for_who_comes_later(broker: EmbeddedBroker, por
         connection.shutdown(socket.SHUT_RDWR)
         assert watcher.received.get(timeout=30) == (b"gone", False)
         late = Client("late", port)
-        late.mqtt.subscribe(TOPIC, qos=1)
+        late.subscribe(TOPIC)
         assert late.received.get(timeout=30)[1] is True
         for client in (watcher, agent, late):
             client.close()

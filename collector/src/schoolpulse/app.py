@@ -18,13 +18,12 @@ from schoolpulse.api.app import create_app
 from schoolpulse.api.record_common import RegistryDesk
 from schoolpulse.api.services import AgentsBehind, People, Services
 from schoolpulse.broker.base import EmbeddedBroker
-from schoolpulse.broker.registry import embedded_broker
+from schoolpulse.broker.registry import embedded_broker, start_broker
 from schoolpulse.clock import Clock, SystemClock
 from schoolpulse.config import Config
 from schoolpulse.enrolment.desk import AgentDesk
 from schoolpulse.enrolment.replies import ReplySink
 from schoolpulse.enrolment.rounds import AgentRounds
-from schoolpulse.errors import BrokerUnavailable, ConfigError, Problem
 from schoolpulse.export.exporter import Exporter
 from schoolpulse.incidents.mutes import CalendarSettings, SchoolCalendar
 from schoolpulse.incidents.people import Maintenance, Note, Notes
@@ -42,7 +41,7 @@ from schoolpulse.notify.channels.registry import channels
 from schoolpulse.notify.delivery import Delivery
 from schoolpulse.notify.history import History
 from schoolpulse.notify.outbox import Outbox
-from schoolpulse.notify.policy import PolicyFile, load_policy
+from schoolpulse.notify.policy import PolicyFile, load_rules
 from schoolpulse.notify.rounds import Rounds
 from schoolpulse.registry.repository import Registry
 from schoolpulse.reports.facts import Sources
@@ -57,9 +56,6 @@ _log = logging.getLogger(__name__)
 REGISTRY_REFRESH_S = 2.0
 STORE_LINGER_S = 0.25
 """The store likes few and large writes; a quarter of a second nobody sees on a chart."""
-BROKER_TRIES = 20
-BROKER_RETRY_S = 0.5
-"""After a crash the broker of the life before may hold its port for a moment."""
 
 
 class Collector:
@@ -73,7 +69,7 @@ class Collector:
         self.clock = clock or SystemClock()
         self._config = config
         self.metrics = Metrics()
-        rules = _rules(config)
+        rules = load_rules(config.policy_file, config.endpoints)
         self._server = WebServer(config.http.host, config.http.port)
         self.url = f"http://{config.http.host}:{self._server.port}/"
         self._database = config.open_state()
@@ -155,7 +151,7 @@ class Collector:
             SchoolPulseError: the embedded broker or the web server does not start.
         """
         if self._broker is not None:
-            _start(self._broker, self.clock)
+            start_broker(self._broker, self.clock)
         self._delivery.start()
         self._rounds.start()
         for runner in self._runners:
@@ -292,37 +288,9 @@ class Collector:
         )
 
 
-def _rules(config: Config) -> PolicyFile:
-    """The policy file, whose routes lead to endpoints that there are."""
-    rules = load_policy(config.policy_file)
-    known = {endpoint.id for endpoint in config.endpoints}
-    named = {name for route in rules.route for name in route.endpoints}
-    named |= set(rules.summary.endpoints) if rules.summary else set()
-    if unknown := sorted(named - known):
-        problems = [
-            Problem("endpoints", f"{name} is not configured", f"known: {', '.join(known)}")
-            for name in unknown
-        ]
-        raise ConfigError(f"{config.policy_file}: names endpoints that are not there", problems)
-    return rules
-
-
 def _embedded(config: Config) -> EmbeddedBroker | None:
     settings = config.embedded_broker
     if settings is None:
         return None
     folder = config.data_dir / "broker"
     return embedded_broker(settings.name, host=settings.host, port=settings.port, folder=folder)
-
-
-def _start(broker: EmbeddedBroker, clock: Clock) -> None:
-    for remaining in reversed(range(BROKER_TRIES)):
-        try:
-            broker.start()
-        except BrokerUnavailable:
-            if not remaining:
-                raise
-            clock.wait(threading.Event(), BROKER_RETRY_S)
-        else:
-            _log.info("the embedded broker %s runs", broker.name)
-            return

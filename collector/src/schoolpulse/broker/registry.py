@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from schoolpulse.broker import mosquitto
 from schoolpulse.broker.base import BrokerFactory, EmbeddedBroker
+from schoolpulse.clock import Clock
 from schoolpulse.errors import BrokerUnavailable
+
+_log = logging.getLogger(__name__)
+
+START_TRIES = 20
+START_RETRY_S = 0.5
+"""After a crash the broker of the life before may hold its port for a moment."""
 
 
 def _rumqttd(*, host: str, port: int, folder: Path) -> EmbeddedBroker:
@@ -37,3 +46,21 @@ def embedded_broker(name: str | None, *, host: str, port: int, folder: Path) -> 
         f"this machine has no {name or 'broker that can be embedded'}",
         hint="pip install 'schoolpulse[embedded]', or apt install mosquitto",
     )
+
+
+def start_broker(broker: EmbeddedBroker, clock: Clock) -> None:
+    """Start it; where its port is still taken, some times more.
+
+    Raises:
+        BrokerUnavailable: it does not start.
+    """
+    for remaining in reversed(range(START_TRIES)):
+        try:
+            broker.start()
+        except BrokerUnavailable:
+            if not remaining:
+                raise
+            clock.wait(threading.Event(), START_RETRY_S)
+        else:
+            _log.info("the embedded broker %s runs", broker.name)
+            return

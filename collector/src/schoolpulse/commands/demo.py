@@ -17,7 +17,9 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--duration", type=float, metavar="S", help="end by itself after so many seconds")
     parser.add_argument("--schools", type=int, default=40, metavar="N", help="simulated schools (default 40)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the simulation (default 1)")
-    parser.add_argument("--scenario", default="smart-classrooms", help="of the simulator's library, or a file")
+    parser.add_argument(
+        "--scenario", default="smart-classrooms", help="of the simulator's library, or a file"
+    )
     parser.add_argument("--port", type=int, help="of the page (default 8080, or a free one)")
     parser.add_argument(
         "--probe-internet", action="store_true", help="let the real agent ask the Internet too"

@@ -6,15 +6,18 @@ Everything has a default; an empty file is the policy that ships. `docs/ops/poli
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from schoolpulse import local_time, toml_file
+from schoolpulse.errors import ConfigError, Problem
 from schoolpulse.incidents.model import Incident, IncidentKind, Scope
 from schoolpulse.incidents.mutes import CalendarSettings, PlannedMutes, SchoolCalendar, TimeOfDay
 from schoolpulse.incidents.policy import DAY, Policy
+from schoolpulse.notify.settings import EndpointSettings
 from schoolpulse.registry.models import School
 
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
@@ -129,3 +132,20 @@ def load_policy(path: Path | None) -> PolicyFile:
         ConfigError: with every mistake.
     """
     return PolicyFile() if path is None else toml_file.load(path, PolicyFile)
+
+
+def load_rules(path: Path | None, endpoints: Sequence[EndpointSettings]) -> PolicyFile:
+    """The policy at `path`, whose routes and summary lead to `endpoints`.
+
+    Raises:
+        ConfigError: with every mistake.
+    """
+    rules = load_policy(path)
+    known = {endpoint.id for endpoint in endpoints}
+    named = {name for route in rules.route for name in route.endpoints}
+    named |= set(rules.summary.endpoints) if rules.summary else set()
+    if unknown := sorted(named - known):
+        hint = f"known: {', '.join(endpoint.id for endpoint in endpoints)}"
+        problems = [Problem("endpoints", f"{name} is not configured", hint) for name in unknown]
+        raise ConfigError(f"{path}: names endpoints that are not there", problems)
+    return rules

@@ -36,8 +36,8 @@ const table = new Table(byId("table"), {
       value: ({ school }) => district.name(school),
       cell: ({ school }) => h("a", { href: `/schools/${encodeURIComponent(school)}` }, district.name(school)),
     },
-    { name: "room", title: t("web.devices.room"), value: ({ recorded }) => recorded?.room ?? "", cell: ({ recorded }) => recorded?.room ?? "" },
-    { name: "model", title: t("web.devices.model"), value: ({ recorded }) => recorded?.model ?? "", cell: ({ recorded }) => recorded?.model ?? "" },
+    { name: "room", title: t("web.devices.room"), value: ({ recorded }) => recorded?.room ?? "", cell: ({ recorded }) => recorded?.room ?? "–" },
+    { name: "model", title: t("web.devices.model"), value: ({ recorded }) => recorded?.model ?? "", cell: ({ recorded }) => recorded?.model ?? "–" },
     { name: "record", title: t("web.devices.record"), value: ({ state }) => state, cell: recordedSign },
   ],
 });
@@ -88,7 +88,7 @@ function show() {
   };
   const shown = devices.filter((device) => (!up.value || upWord(device) === up.value) && (!wanted || text(device).includes(wanted)));
   table.show(shown);
-  say(byId("count"), number(shown.length) + (next === null ? "" : "+"));
+  say(byId("count"), t("web.devices.count", { count: number(shown.length) + (next === null ? "" : "+") }));
   sayNone(byId("none"), shown.length ? "" : t(devices.length ? "web.devices.none_match" : "web.devices.none"));
   byId("more").hidden = next === null;
 }

@@ -125,7 +125,7 @@ function matches(incident) {
 function show() {
   const shown = [...incidents.values()].filter(matches);
   table.show(shown);
-  say(byId("count"), number(shown.length));
+  say(byId("count"), t("web.incidents.count", { count: number(shown.length) }));
   byId("more").hidden = next === null;
   sayNone(byId("none"), shown.length ? "" : t(inputs.state.value === "open" && !incidents.size ? "web.incidents.none" : "web.incidents.none_match"));
 }

@@ -27,6 +27,7 @@ WAITING = 4
 WAIT_S = 60.0
 KEPT = 4
 KEPT_S = 60.0
+_LATER = "ask again in a minute"
 
 _Key = tuple[Period, str | None, frozenset[str] | None]
 
@@ -117,11 +118,13 @@ class Reports:
         """
         with self._lock:
             if self._waiting >= WAITING:
-                raise ReportBusy("too many reports are being made", why=Reason("reports_busy"))
+                raise ReportBusy("too many reports are being made", hint=_LATER, why=Reason("reports_busy"))
             self._waiting += 1
         try:
             if not self._turn.acquire(timeout=WAIT_S):
-                raise ReportBusy("another report is still being made", why=Reason("reports_busy"))
+                raise ReportBusy(
+                    "another report is still being made", hint=_LATER, why=Reason("reports_busy")
+                )
             try:
                 yield
             finally:

@@ -17,7 +17,11 @@ def bounds_ms(query: SeriesQuery) -> tuple[int, int]:
         UsageError: the range and the step make more than 10,000 windows a series, or none.
     """
     if query.step_ms < 1:
-        raise UsageError("a window is at least one millisecond long", why=Reason("step_too_small", "step"))
+        raise UsageError(
+            "a window is at least one millisecond long",
+            hint="give a larger step",
+            why=Reason("step_too_small", "step"),
+        )
     from_ms = max(query.from_ms, 0)
     to_ms = min(query.to_ms, _END_OF_TIME_MS)
     if from_ms >= to_ms or not all((query.measurement, query.field, *query.tags, *query.group_by)):

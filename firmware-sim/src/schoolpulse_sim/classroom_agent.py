@@ -13,12 +13,12 @@ from schoolpulse_sim.district import Classroom, School
 from schoolpulse_sim.meter import PRIMARY
 from schoolpulse_sim.rng import Chance, token
 from schoolpulse_sim.scenario import AgentSettings
-from schoolpulse_sim.sender import NEVER, Sender, Transport
+from schoolpulse_sim.sender import NEVER, Connected, Sender, Transport
 from schoolpulse_sim.spooled import Spooled
 from schoolpulse_sim.timing import MINUTE, SECOND
 
 
-class ClassroomAgent:
+class ClassroomAgent(Connected):
     """A classroom's agent.
 
     Args:
@@ -97,25 +97,6 @@ class ClassroomAgent:
             self._batch_ms = self._next_batch(now_ms)
             self._flush(now_ms)
         self.sender.advance(now_ms)
-
-    # ---- what the transport says
-
-    @property
-    def connected(self) -> bool:
-        """Whether the agent has a connection, as far as it knows."""
-        return self.sender.connected
-
-    def opened(self, now_ms: int) -> None:
-        """The broker has accepted the connection."""
-        self.sender.opened(now_ms)
-
-    def lost(self, now_ms: int) -> None:
-        """The connection is gone, or could not be made."""
-        self.sender.lost(now_ms)
-
-    def confirmed(self, now_ms: int, confirm: wire.Confirm) -> None:
-        """The collector has these on its disk."""
-        self.sender.confirmed(now_ms, confirm)
 
     # ---- the machine
 

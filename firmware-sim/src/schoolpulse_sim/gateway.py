@@ -16,7 +16,7 @@ from schoolpulse_sim.district import School
 from schoolpulse_sim.meter import BACKUP, PRIMARY, Meter, Rows, blocks_text, points_in
 from schoolpulse_sim.rng import Chance, token
 from schoolpulse_sim.scenario import AgentSettings
-from schoolpulse_sim.sender import NEVER, Sender, Transport
+from schoolpulse_sim.sender import NEVER, Connected, Sender, Transport
 from schoolpulse_sim.spooled import Spooled
 from schoolpulse_sim.timing import MINUTE, SECOND
 
@@ -26,7 +26,7 @@ RESTLESS_MS = 5 * MINUTE
 """So long after any change nothing is thinned."""
 
 
-class Gateway:
+class Gateway(Connected):
     """A school's gateway.
 
     Args:
@@ -110,25 +110,6 @@ class Gateway:
         if self._round_ms <= now_ms:
             self._round(now_ms)
         self.sender.advance(now_ms)
-
-    # ---- what the transport says
-
-    @property
-    def connected(self) -> bool:
-        """Whether the agent has a connection, as far as it knows."""
-        return self.sender.connected
-
-    def opened(self, now_ms: int) -> None:
-        """The broker has accepted the connection."""
-        self.sender.opened(now_ms)
-
-    def lost(self, now_ms: int) -> None:
-        """The connection is gone, or could not be made."""
-        self.sender.lost(now_ms)
-
-    def confirmed(self, now_ms: int, confirm: wire.Confirm) -> None:
-        """The collector has these on its disk."""
-        self.sender.confirmed(now_ms, confirm)
 
     # ---- the machine and its lines
 

@@ -228,3 +228,26 @@ class Sender:
             self.send(now_ms, seq)
         if self.spooled.waiting(now_ms):
             self.backlog_ms = now_ms + SECOND
+
+
+class Connected:
+    """An agent whose transport talks to its `sender`."""
+
+    sender: Sender
+
+    @property
+    def connected(self) -> bool:
+        """Whether the agent has a connection, as far as it knows."""
+        return self.sender.connected
+
+    def opened(self, now_ms: int) -> None:
+        """The broker has accepted the connection."""
+        self.sender.opened(now_ms)
+
+    def lost(self, now_ms: int) -> None:
+        """The connection is gone, or could not be made."""
+        self.sender.lost(now_ms)
+
+    def confirmed(self, now_ms: int, confirm: wire.Confirm) -> None:
+        """The collector has these on its disk."""
+        self.sender.confirmed(now_ms, confirm)
